@@ -1,0 +1,113 @@
+"""What the ledger remembers: facts, and the chained event that carries each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.outcome import Outcome
+from release_gates.model.record import SCHEMA, Record
+from release_gates.model.verdict import Verdict
+
+
+class RunStarted(Record, frozen=True, kw_only=True, tag_field="kind", tag="run_started"):
+    """A run took up a candidate. Until it finishes it counts as one that proved nothing."""
+
+    run: str
+    environment: str
+    candidate: ReleaseCandidate
+    rules: str
+    actor: str
+    evidence: str
+
+
+class GateFailed(Record, frozen=True, kw_only=True, tag_field="kind", tag="gate_failed"):
+    """A gate was seen to FAIL; written at once, so that no kill and no later run can hide it."""
+
+    run: str
+    environment: str
+    candidate: str
+    gate: str
+    test: str
+    because: str
+
+
+class RunFinished(Record, frozen=True, kw_only=True, tag_field="kind", tag="run_finished"):
+    """The committed verdict of a run."""
+
+    run: str
+    verdict: Verdict
+
+
+class RunInvalidated(Record, frozen=True, kw_only=True, tag_field="kind", tag="run_invalidated"):
+    """A recorded, reasoned decision that a run counts for nothing."""
+
+    run: str
+    by: str
+    reason: str
+
+
+class Adopted(Record, frozen=True, kw_only=True, tag_field="kind", tag="adopted"):
+    """A candidate is live in an environment without having been promoted by us."""
+
+    environment: str
+    candidate: ReleaseCandidate
+    by: str
+    reason: str
+
+
+class FirstRelease(Record, frozen=True, kw_only=True, tag_field="kind", tag="first_release"):
+    """Nothing is live in an environment yet, and that is right."""
+
+    environment: str
+    by: str
+    reason: str
+
+
+class Promoted(Record, frozen=True, kw_only=True, tag_field="kind", tag="promoted"):
+    """A candidate entered an environment on a PROMOTE verdict."""
+
+    environment: str
+    candidate: ReleaseCandidate
+    run: str
+    by: str
+
+
+Fact = RunStarted | GateFailed | RunFinished | RunInvalidated | Adopted | FirstRelease | Promoted
+
+
+class Event(Record, frozen=True, kw_only=True):
+    """One link of the chain: ``prev`` is the digest of the event before it, zeros for the first."""
+
+    schema: int = SCHEMA
+    seq: int
+    at: datetime
+    prev: str
+    fact: Fact
+
+
+class Live(Record, frozen=True, kw_only=True):
+    """What an environment runs, according to the ledger."""
+
+    environment: str
+    candidate: ReleaseCandidate | None
+    since: datetime
+    reason: str = ""
+
+
+class PriorFailure(Record, frozen=True, kw_only=True):
+    """A FAIL of an earlier run for the same digests: no later run replaces it."""
+
+    run: str
+    gate: str
+    test: str
+    because: str
+    outcome: Outcome = Outcome.FAIL
+
+
+class History(Record, frozen=True, kw_only=True):
+    """What the ledger knows that bears on one decision."""
+
+    live: Live | None = None
+    failures: tuple[PriorFailure, ...] = ()
+    unproven_runs: tuple[str, ...] = ()

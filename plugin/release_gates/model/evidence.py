@@ -1,0 +1,77 @@
+"""Evidence: one run's complete record. Facts only; ``judge.decide`` draws the conclusion."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.measurement import Attachment, Measurement
+from release_gates.model.outcome import Outcome
+from release_gates.model.record import SCHEMA, Record
+
+
+class HostFacts(Record, frozen=True, kw_only=True):
+    """The machine that measured. Numbers are compared between equal fingerprints only."""
+
+    hostname: str
+    cpu_model: str
+    cores: int
+    numa_nodes: int
+    kernel: str
+    governor: str
+    python: str
+    fingerprint: str
+
+
+class RunHeader(Record, frozen=True, kw_only=True, tag_field="record", tag="run"):
+    """First line of an evidence file: who measured what, where, by which rules."""
+
+    schema: int = SCHEMA
+    run: str
+    environment: str
+    candidate: ReleaseCandidate
+    rules: str
+    host: HostFacts
+    actor: str
+    command: tuple[str, ...]
+    plugins: tuple[str, ...]
+    started: datetime
+
+
+class TestRecord(Record, frozen=True, kw_only=True, tag_field="record", tag="test", omit_defaults=True):
+    """One gate test: what its phases reported (``outcome``, without limits) and what it measured.
+
+    ``attempts`` counts reruns too; ``outcome`` is that of the worst attempt, ``last`` of the final one.
+    """
+
+    __test__ = False
+
+    id: str
+    gate: str
+    outcome: Outcome
+    because: str = ""
+    phases: tuple[str, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    attempts: int = 1
+    last: Outcome = Outcome.PASS
+    network_only: bool = False
+    finished: datetime
+    duration_s: float = 0.0
+
+
+class RunEnd(Record, frozen=True, kw_only=True, tag_field="record", tag="end"):
+    """Last line: how the run ended. ``problems`` is empty exactly if it ended normally."""
+
+    ended: datetime
+    problems: tuple[str, ...]
+    tests: int
+
+
+class Evidence(Record, frozen=True, kw_only=True):
+    """A whole evidence file. ``end`` is None for a run that was killed."""
+
+    header: RunHeader
+    tests: tuple[TestRecord, ...]
+    end: RunEnd | None
+    sha256: str

@@ -1,0 +1,64 @@
+"""Gates, environments and the whole policy, as declared in ``gates/``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from release_gates.model.limit import LimitRule
+from release_gates.model.outcome import Effect, Severity
+from release_gates.model.record import Record
+
+
+class Reruns(Record, frozen=True, kw_only=True):
+    """How many reruns of a failed test a gate tolerates (then green is WARN), and of which failures."""
+
+    most: int
+    only: Literal["any", "network"] = "network"
+
+
+class GateSpec(Record, frozen=True, kw_only=True):
+    """One gate as an environment asks for it."""
+
+    name: str
+    owner: str
+    severity: Severity = Severity.BLOCKING
+    runs_against: str = ""
+    effect: Effect = Effect.READ
+    valid_for_s: float = 86400.0
+    exclusive: bool = False
+    reruns: Reruns | None = None
+    limits: tuple[LimitRule, ...] = ()
+    settings: dict[str, dict[str, Any]] = {}
+
+
+class EnvironmentPolicy(Record, frozen=True, kw_only=True):
+    """What the entry to one environment asks for."""
+
+    name: str
+    gates: tuple[GateSpec, ...]
+    attempts: int = 3
+    local_may_promote: bool = False
+    extends: str = ""
+
+    def gate(self, name: str) -> GateSpec | None:
+        """Return the gate of that name, or None where this environment does not list it."""
+        return next((gate for gate in self.gates if gate.name == name), None)
+
+
+class Policy(Record, frozen=True, kw_only=True):
+    """All environments in the order of the promotion path, and the tests that each gate expects.
+
+    ``digest`` is the SHA-256 over everything in ``gates/``: a verdict holds for these rules only.
+    """
+
+    environments: tuple[EnvironmentPolicy, ...]
+    expected: dict[str, tuple[str, ...]]
+    digest: str
+
+    def environment(self, name: str) -> EnvironmentPolicy | None:
+        """Return the environment of that name, or None."""
+        return next((env for env in self.environments if env.name == name), None)
+
+    def gate_names(self) -> tuple[str, ...]:
+        """Return every gate name of any environment, sorted."""
+        return tuple(sorted({gate.name for env in self.environments for gate in env.gates}))

@@ -1,0 +1,33 @@
+"""Measurements: what a gate test observed, before anybody judged it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from release_gates.model.record import Record
+
+
+class Measurement(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One observed value, identified by gate and name (and ``key`` where one name occurs in a series).
+
+    ``value`` is finite, or None with ``absent`` and the reason: ``missing`` could not be had,
+    ``not_applicable`` has no meaning in this run. ``baseline`` is the value of the live build, measured
+    in the same run and the same unit. ``distribution`` maps quantile names to values in ``unit``.
+    """
+
+    name: str
+    value: float | None = None
+    unit: str = ""
+    samples: int | None = None
+    baseline: float | None = None
+    key: str = ""
+    distribution: dict[str, float] = {}
+    absent: Literal["", "missing", "not_applicable"] = ""
+    because: str = ""
+
+
+class Attachment(Record, frozen=True, kw_only=True):
+    """A file that a test kept with its evidence, by content in the artifact store."""
+
+    name: str
+    sha256: str
