@@ -1,0 +1,138 @@
+"""May this candidate enter this environment? A pure function of policy, evidence, history and clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from release_gates.judge.gates import judge_gate
+from release_gates.model.event import History
+from release_gates.model.evidence import Evidence
+from release_gates.model.gate import EnvironmentPolicy
+from release_gates.model.outcome import Outcome, Severity
+from release_gates.model.record import digest
+from release_gates.model.verdict import CandidateName, GateJudgement, Inputs, Reason, Verdict
+
+
+def decide(
+    environment: EnvironmentPolicy,
+    *,
+    rules: str,
+    expected: Mapping[str, Sequence[str]],
+    evidence: Sequence[Evidence],
+    history: History,
+    now: datetime,
+    local: bool,
+    run: str,
+) -> Verdict:
+    """Return PROMOTE only if nothing at all speaks against it.
+
+    ``rules`` is the digest of the policy in force, ``expected`` the node ids by gate, ``evidence`` one
+    or more parts of one run (same candidate, same rules), ``local`` whether the ledger is unsigned scratch.
+    The same arguments give the same verdict, byte for byte.
+    """
+    gates = tuple(
+        judge_gate(spec, expected=expected.get(spec.name), evidence=evidence, history=history, now=now)
+        for spec in environment.gates
+    )
+    reasons = tuple(
+        sorted(
+            (
+                *_run_reasons(environment, rules, evidence, now),
+                *_history_reasons(environment, history, local),
+                *_gate_reasons(gates),
+            ),
+            key=lambda reason: -reason.outcome.rank,
+        )
+    )
+    broken = any(reason.outcome is Outcome.FAIL for reason in reasons)
+    candidate = evidence[0].header.candidate
+    return Verdict(
+        verdict="HOLD" if reasons else "PROMOTE",
+        kind="broken" if broken else "not proven" if reasons else "",
+        because=_sentence(reasons, gates),
+        environment=environment.name,
+        candidate=CandidateName(
+            name=candidate.name, version=candidate.version, commit=candidate.commit, digest=candidate.digest
+        ),
+        run=run,
+        local=local,
+        attempt=len(history.unproven_runs) + 1,
+        attempts_allowed=environment.attempts,
+        decided=now,
+        gates=gates,
+        reasons=reasons,
+        inputs=Inputs(rules=rules, evidence=tuple(part.sha256 for part in evidence), history=digest(history)),
+    )
+
+
+def _run_reasons(
+    environment: EnvironmentPolicy, rules: str, evidence: Sequence[Evidence], now: datetime
+) -> Iterator[Reason]:
+    if not environment.gates:
+        yield _open(f"the policy lists no gate for the entry to {environment.name}")
+    candidates = {part.header.candidate.digest for part in evidence}
+    if len(candidates) > 1:
+        yield _open("the evidence files are about different candidates")
+    if not evidence[0].header.candidate.artifacts:
+        yield _open("the candidate has no artifact, so nothing is identified")
+    for part in evidence:
+        yield from _part_reasons(rules, part, now)
+
+
+def _part_reasons(rules: str, part: Evidence, now: datetime) -> Iterator[Reason]:
+    header = part.header
+    if header.rules != rules:
+        yield _open(
+            f"run {header.run} was measured under other rules ({header.rules[:12]}) than these ({rules[:12]})"
+        )
+    if part.end is None:
+        yield _open(f"run {header.run} did not end: its evidence stops after {len(part.tests)} tests")
+        return
+    for problem in part.end.problems:
+        yield _open(problem)
+    if not header.started <= part.end.ended <= now:
+        yield _open(f"the clock went back during or after run {header.run}: its times are not in order")
+
+
+def _history_reasons(environment: EnvironmentPolicy, history: History, local: bool) -> Iterator[Reason]:
+    used = len(history.unproven_runs)
+    if used >= environment.attempts:
+        yield _open(
+            f"attempt {used + 1} of {environment.attempts}: earlier runs of this candidate proved nothing "
+            f"(last {history.unproven_runs[-1]}); `release-gates invalidate RUN` with a reason gives one back"
+        )
+    if local and not environment.local_may_promote:
+        yield _open(
+            f"the ledger is local and unsigned; the policy of {environment.name} does not accept that"
+        )
+
+
+def _gate_reasons(gates: Sequence[GateJudgement]) -> Iterator[Reason]:
+    for gate in gates:
+        if gate.severity is not Severity.BLOCKING or gate.outcome.promotes:
+            continue
+        for problem in gate.problems:
+            if not problem.outcome.promotes:
+                yield Reason(
+                    outcome=problem.outcome, sentence=problem.because, gate=gate.name, test=problem.test
+                )
+        for limit in gate.limits:
+            if not limit.outcome.promotes:
+                yield Reason(outcome=limit.outcome, sentence=limit.because, gate=gate.name, test=limit.test)
+
+
+def _open(sentence: str) -> Reason:
+    return Reason(outcome=Outcome.ERROR, sentence=sentence)
+
+
+def _sentence(reasons: Sequence[Reason], gates: Sequence[GateJudgement]) -> str:
+    if not reasons:
+        tests = sum(gate.ran for gate in gates)
+        limits = sum(len(gate.limits) for gate in gates)
+        return f"{len(gates)} gates passed: {tests} tests ran, {limits} limits were measured and held"
+    first = reasons[0]
+    where = f"{first.gate}: " if first.gate else ""
+    others = len(reasons) - 1
+    more = f" ({others} more reason{'s' if others > 1 else ''})" if others else ""
+    return f"{where}{first.sentence}{more}"

@@ -1,0 +1,154 @@
+"""One gate: its expected tests, its limits, and what earlier runs say, folded by worst-of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from release_gates.judge.limits import allowed, judge_measurements
+from release_gates.model.event import History
+from release_gates.model.evidence import Evidence, TestRecord
+from release_gates.model.gate import GateSpec
+from release_gates.model.limit import LimitRule
+from release_gates.model.outcome import Outcome, worst
+from release_gates.model.verdict import GateJudgement, LimitJudgement, TestProblem
+
+PHASES = frozenset({"setup", "call", "teardown"})
+NAMED = 3
+"""So many test names stand in a sentence before "and N more"."""
+
+
+def judge_gate(
+    spec: GateSpec,
+    *,
+    expected: Sequence[str] | None,
+    evidence: Sequence[Evidence],
+    history: History,
+    now: datetime,
+) -> GateJudgement:
+    """Fold everything that is known of one gate; a gate is as bad as its worst part."""
+    records = [record for part in evidence for record in part.tests if record.gate == spec.name]
+    fresh = [record for record in records if not _stale(spec, record, now)]
+    ran = frozenset(record.id for record in fresh)
+    known = frozenset(expected or ())
+    limits = tuple(_limits(spec, fresh, history))
+    problems = (
+        *_expectation(spec, expected, ran),
+        *(_stale_problem(spec, record) for record in records if _stale(spec, record, now)),
+        *(problem for record in fresh for problem in _test_problems(spec, record, known)),
+        *_earlier(spec, history),
+    )
+    parts: list[LimitJudgement | TestProblem] = [*limits, *problems]
+    outcome = worst([Outcome.PASS, *(part.outcome for part in parts)])
+    return GateJudgement(
+        name=spec.name,
+        owner=spec.owner,
+        severity=spec.severity,
+        outcome=outcome,
+        because=next((part.because for part in parts if part.outcome is outcome), ""),
+        expected=len(expected or ()),
+        ran=len(ran),
+        limits=limits,
+        problems=problems,
+    )
+
+
+def own_outcome(spec: GateSpec, record: TestRecord) -> Outcome:
+    """Return a test's own outcome, without limits: the worst attempt, unless policy allows its reruns."""
+    if record.attempts > 1 and record.outcome is not Outcome.PASS and _rerun_allowed(spec, record):
+        return Outcome.WARN
+    return record.outcome
+
+
+def _rerun_allowed(spec: GateSpec, record: TestRecord) -> bool:
+    rule = spec.reruns
+    if rule is None or record.last is not Outcome.PASS or record.attempts - 1 > rule.most:
+        return False
+    return rule.only == "any" or record.network_only
+
+
+def _stale(spec: GateSpec, record: TestRecord, now: datetime) -> bool:
+    return not 0 <= (now - record.finished).total_seconds() <= spec.valid_for_s
+
+
+def _stale_problem(spec: GateSpec, record: TestRecord) -> TestProblem:
+    taken, hours = f"{record.finished:%Y-%m-%d %H:%M}", spec.valid_for_s / 3600
+    return _missing(f"evidence of {taken} UTC is not from the last {hours:g} h", record.id)
+
+
+def _expectation(
+    spec: GateSpec, expected: Sequence[str] | None, ran: frozenset[str]
+) -> Iterator[TestProblem]:
+    file = f"gates/expected/{spec.name}.txt"
+    if expected is None:
+        yield _missing(f"{file} does not exist, so nobody knows which tests must run: `release-gates expect`")
+    elif not expected:
+        yield _missing(f"{file} names no test: a gate without tests proves nothing")
+    elif absent := [test for test in expected if test not in ran]:
+        yield _missing(_absent(absent), absent[0])
+
+
+def _absent(tests: Sequence[str]) -> str:
+    noun = "expected test did" if len(tests) == 1 else "expected tests did"
+    more = f" and {len(tests) - NAMED} more" if len(tests) > NAMED else ""
+    return f"{len(tests)} {noun} not run: {', '.join(tests[:NAMED])}{more}"
+
+
+def _missing(because: str, test: str = "") -> TestProblem:
+    return TestProblem(test=test, outcome=Outcome.MISSING, because=because)
+
+
+def _test_problems(spec: GateSpec, record: TestRecord, expected: frozenset[str]) -> Iterator[TestProblem]:
+    if record.id not in expected:
+        yield TestProblem(
+            test=record.id,
+            outcome=Outcome.ERROR,
+            because=f"ran but is not expected: `release-gates expect` adds {record.id}",
+        )
+    if absent := PHASES.difference(record.phases):
+        yield _missing(f"{record.id} has no report of its {' and '.join(sorted(absent))}", record.id)
+    outcome = own_outcome(spec, record)
+    if outcome is not Outcome.PASS:
+        yield TestProblem(test=record.id, outcome=outcome, because=_test_sentence(record, outcome))
+
+
+def _test_sentence(record: TestRecord, outcome: Outcome) -> str:
+    name = record.id.rsplit("::", 1)[-1]
+    reruns = f" in one of {record.attempts} attempts" if record.attempts > 1 else ""
+    if outcome is Outcome.WARN:
+        return f"{name} is green only after {record.attempts - 1} allowed rerun(s): {record.because}"
+    return f"{name}{reruns}: {record.because or outcome.value}"
+
+
+def _limits(spec: GateSpec, records: Sequence[TestRecord], history: History) -> Iterator[LimitJudgement]:
+    measured = [record for record in records if record.measurements]
+    for rule in spec.limits:
+        judged = [
+            judgement
+            for record in measured
+            for judgement in judge_measurements(
+                [rule], record.measurements, live=history.live, test=record.id
+            )
+        ]
+        yield from judged or [_unmeasured(rule)]
+
+
+def _unmeasured(rule: LimitRule) -> LimitJudgement:
+    return LimitJudgement(
+        name=rule.name,
+        outcome=Outcome.MISSING,
+        because=f"nothing measured {rule.name}; the policy asks for {allowed(rule)}",
+        measured="-",
+        allowed=allowed(rule),
+    )
+
+
+def _earlier(spec: GateSpec, history: History) -> Iterator[TestProblem]:
+    for failure in history.failures:
+        if failure.gate == spec.name:
+            yield TestProblem(
+                test=failure.test,
+                outcome=Outcome.FAIL,
+                because=f"failed for these digests in run {failure.run}, and no later run replaces that: "
+                f"{failure.because}",
+            )
