@@ -1,0 +1,1 @@
+"""Probes: one package per family of measurements; each reads the world and never judges it."""

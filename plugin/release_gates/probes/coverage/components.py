@@ -1,0 +1,100 @@
+"""Cut a report into the components that policy names, and find the sources that no report mentions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from release_gates.probes.coverage.facts import CoverageReport, Share, SourceCoverage
+from release_gates.probes.coverage.faults import listed
+from release_gates.probes.coverage.patterns import literal_prefix, matches
+
+HEADERS = frozenset({".h", ".hh", ".hpp", ".hxx", ".h++", ".inc", ".inl", ".ipp", ".tpp", ".txx", ".pyi", ""})
+"""Suffixes of sources that may hold declarations only, and so may be absent from a complete report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One named part of the sources; ``gap`` says why its shares cannot be trusted, "" when they can."""
+
+    name: str
+    line: Share
+    branch: Share
+    function: Share
+    gap: str = ""
+
+    def share(self, rate: str) -> Share:
+        """Return the share of ``line``, ``branch`` or ``function``."""
+        return {"line": self.line, "branch": self.branch, "function": self.function}[rate]
+
+
+def total_of(name: str, sources: Iterable[SourceCoverage], gap: str = "") -> Component:
+    """Return the sums over the sources."""
+    line, branch, function = Share(), Share(), Share()
+    for source in sources:
+        line, branch = line + source.line_share, branch + source.branches
+        function += source.functions
+    return Component(name=name, line=line, branch=branch, function=function, gap=gap)
+
+
+def components_of(report: CoverageReport, patterns: Mapping[str, list[str]]) -> tuple[Component, ...]:
+    """Return the components in the order of policy.
+
+    Each pattern must name a source of the report: one that names none is the gap of its component.
+    """
+    return tuple(_component(report, name, chosen) for name, chosen in patterns.items())
+
+
+def _component(report: CoverageReport, name: str, patterns: list[str]) -> Component:
+    gap = ""
+    for pattern in patterns:
+        if not any(matches(path, [pattern]) for path in report.sources):
+            gap = gap or f"pattern {pattern!r} of component {name!r} names no source in {report.file}"
+    chosen = [source for path, source in report.sources.items() if matches(path, patterns)]
+    return total_of(name, chosen, gap)
+
+
+def unmeasured(
+    report: CoverageReport, root: Path, patterns: list[str], exclude: list[str], candidates: Iterable[str]
+) -> list[str]:
+    """Return which of the candidate paths match the patterns and should be in the report, but are not.
+
+    Only kinds of file that the report has are looked for, and neither headers nor empty files.
+    """
+    kinds = {PurePosixPath(path).suffix for path in report.sources} - HEADERS
+    return sorted(
+        path
+        for path in candidates
+        if PurePosixPath(path).suffix in kinds
+        and path not in report.sources
+        and matches(path, patterns)
+        and not matches(path, exclude)
+        and _has_content(root / path)
+    )
+
+
+def unmeasured_gap(report: CoverageReport, names: list[str]) -> str:
+    """Return the sentence for sources that the report lacks; "" for none."""
+    if not names:
+        return ""
+    verb = "is" if len(names) == 1 else "are"
+    return (
+        f"{listed(names)} {verb} not in {report.file}: build and run it with coverage, "
+        "or name it in `exclude`"
+    )
+
+
+def files_below(root: Path, patterns: list[str]) -> list[str]:
+    """Return the files that the patterns could name, relative to ``root``; hidden directories are left out."""
+    found: set[str] = set()
+    for prefix in {literal_prefix(pattern) for pattern in patterns}:
+        for directory, below, files in os.walk(root / prefix):
+            below[:] = [name for name in below if not name.startswith(".")]
+            found.update(Path(directory, name).relative_to(root).as_posix() for name in files)
+    return sorted(found)
+
+
+def _has_content(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink() and path.stat().st_size > 0
