@@ -1,0 +1,71 @@
+"""``environments.toml``: the promotion path, and what holds for a whole environment."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from release_gates.policy.document import read_document
+from release_gates.policy.mistake import Mistakes, suggestion
+from release_gates.policy.snapshot import ENVIRONMENTS, Snapshot
+from release_gates.policy.table import Table, is_name
+
+RESERVED = ("environments", "waivers")
+"""Files in ``gates/`` with a meaning of their own, so that no environment may bear their names."""
+
+
+class EnvironmentHead(NamedTuple):
+    """One environment of the path, before its gates are read."""
+
+    name: str
+    attempts: int = 3
+    local_may_promote: bool = False
+
+
+def read_path(snapshot: Snapshot, mistakes: Mistakes) -> tuple[EnvironmentHead, ...]:
+    """Return the environments in the order of the promotion path; empty if it was noted as a mistake."""
+    text = snapshot.get(ENVIRONMENTS)
+    document = None if text is None else read_document(ENVIRONMENTS, text, mistakes)
+    if document is None:
+        return ()
+    document.refuse_schema()
+    document.refuse_unknown(("schema", "path", "environment"))
+    names = _names(document)
+    heads = dict(_heads(document, names))
+    return tuple(heads.get(name, EnvironmentHead(name)) for name in names)
+
+
+def _names(document: Table) -> tuple[str, ...]:
+    path = document.values.get("path")
+    if not isinstance(path, list) or not path:
+        document.mistakes.add(
+            document.at.key("path"),
+            'must list the environments in order: ["dev", "production"]',
+            "path",
+            value=path,
+        )
+        return ()
+    for index, name in enumerate(path):
+        fault = _fault(name, path[:index])
+        if fault:
+            document.mistakes.add(document.at.key("path"), fault, "path", value=name)
+    return tuple(dict.fromkeys(name for name in path if is_name(name)))
+
+
+def _fault(name: object, earlier: list[object]) -> str:
+    if not is_name(name):
+        return "an environment's name is a lower-case letter, then letters, digits and '_'"
+    if name in RESERVED:
+        return f"'{name}' is the name of another file of the policy. Choose another name"
+    return f"'{name}' stands twice on the path" if name in earlier else ""
+
+
+def _heads(document: Table, names: tuple[str, ...]) -> list[tuple[str, EnvironmentHead]]:
+    heads = []
+    for name, table in document.tables("environment"):
+        table.refuse_unknown(("attempts", "local_may_promote"))
+        if name not in names:
+            sentence = f"'{name}' is not on the path.{suggestion(name, names)}"
+            table.mistakes.add(table.at, sentence, "unknown-environment")
+        attempts, local = table.whole("attempts", least=1), table.flag("local_may_promote")
+        heads.append((name, EnvironmentHead(name, 3 if attempts is None else attempts, local is True)))
+    return heads
