@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+import msgspec
+
 from release_gates.judge.limits import allowed, judge_measurements
 from release_gates.model.event import History
 from release_gates.model.evidence import Evidence, TestRecord
@@ -27,7 +29,7 @@ def judge_gate(
     now: datetime,
 ) -> GateJudgement:
     """Fold everything that is known of one gate; a gate is as bad as its worst part."""
-    records = [record for part in evidence for record in part.tests if record.gate == spec.name]
+    records = [record for part in evidence for record in _by_test(part.tests, spec, history)]
     fresh = [record for record in records if not _stale(spec, record, now)]
     ran = frozenset(record.id for record in fresh)
     known = frozenset(expected or ())
@@ -50,6 +52,31 @@ def judge_gate(
         ran=len(ran),
         limits=limits,
         problems=problems,
+    )
+
+
+def _by_test(records: Sequence[TestRecord], spec: GateSpec, history: History) -> list[TestRecord]:
+    """Return one record a test. Where a test was recorded again, every earlier attempt counts as it stood."""
+    tests: dict[str, TestRecord] = {}
+    for record in records:
+        if record.gate != spec.name:
+            continue
+        earlier = tests.get(record.id)
+        tests[record.id] = record if earlier is None else _again(earlier, record, spec, history)
+    return list(tests.values())
+
+
+def _again(earlier: TestRecord, record: TestRecord, spec: GateSpec, history: History) -> TestRecord:
+    limits = judge_measurements(spec.limits, earlier.measurements, live=history.live)
+    before = worst([earlier.outcome, *(limit.outcome for limit in limits)])
+    because = next((limit.because for limit in limits if limit.outcome is before), earlier.because)
+    bad = before if before.rank > record.outcome.rank else record.outcome
+    return msgspec.structs.replace(
+        record,
+        outcome=bad,
+        because=because if bad is before else record.because,
+        attempts=max(record.attempts, earlier.attempts + 1),
+        network_only=record.network_only and earlier.network_only,
     )
 
 

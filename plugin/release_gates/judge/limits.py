@@ -159,7 +159,8 @@ def _changed(limit: Limit, measurement: Measurement, value: float, baseline: flo
             moved = f"{float(change):+.3g} {bound.unit}"
             yield (
                 Outcome.FAIL,
-                f"{measurement.name} is {now}, {moved} against the baseline's {before}; allowed is {limit.text}",
+                f"{measurement.name} is {now}, {moved} against the baseline's {before}; "
+                f"allowed is {limit.text}",
             )
             return
 

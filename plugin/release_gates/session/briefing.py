@@ -1,0 +1,51 @@
+"""What every process of a run has to know; xdist workers get it from the controller, never from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.event import Live
+from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
+from release_gates.model.record import Record
+
+BRIEFING = pytest.StashKey["Briefing"]()
+
+
+class Briefing(Record, frozen=True, kw_only=True):
+    """Policy, the environment being decided ("" for none), the candidate, and what is live there."""
+
+    policy: Policy
+    environment: str
+    candidate: ReleaseCandidate | None
+    live: Live | None
+    root: str
+    """Folder that holds ``gates/`` and ``.gates/``; relative artifact paths start here."""
+
+    @property
+    def deciding(self) -> EnvironmentPolicy | None:
+        """The policy of the environment being decided, or None."""
+        return self.policy.environment(self.environment) if self.environment else None
+
+    @property
+    def state(self) -> Path:
+        """Folder of everything that runs leave behind."""
+        return Path(self.root) / ".gates"
+
+    def gate(self, name: str) -> GateSpec | None:
+        """Return a gate as the decided environment asks for it; without one, as the first that lists it."""
+        environments = [self.deciding] if self.deciding else self.policy.environments
+        found = (environment.gate(name) for environment in environments if environment)
+        return next((spec for spec in found if spec is not None), None)
+
+    def to_text(self) -> str:
+        """Return the form that travels to a worker."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def from_text(cls, text: str) -> Briefing:
+        """Return the briefing that ``to_text`` wrote."""
+        return msgspec.json.decode(text, type=cls)

@@ -1,0 +1,196 @@
+"""The ``gate`` fixture: what an engineer measures with."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from release_gates.candidate.store import ArtifactStore
+from release_gates.errors import CandidateError, MeasurementError
+from release_gates.model.gate import GateSpec
+from release_gates.model.limit import LimitRule
+from release_gates.model.measurement import Attachment, Measurement
+from release_gates.model.units import dimension
+from release_gates.policy.settings import settings_for
+from release_gates.session.briefing import Briefing
+from release_gates.session.subject import Subject
+
+Settings = TypeVar("Settings")
+
+
+class Gate:
+    """One test's hold on its gate. Measure; what is good enough stands in the policy."""
+
+    def __init__(self, spec: GateSpec, briefing: Briefing) -> None:
+        self._spec = spec
+        self._briefing = briefing
+        self._measurements: dict[tuple[str, str], Measurement] = {}
+        self._attachments: list[Attachment] = []
+        self._refusals: list[MeasurementError] = []
+        self._open = True
+
+    # -- what is asked for ------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Name of the gate that this test belongs to."""
+        return self._spec.name
+
+    @property
+    def environment(self) -> str | None:
+        """The environment whose entry is being decided; None if nothing is decided."""
+        return self._briefing.environment or None
+
+    @property
+    def rootdir(self) -> Path:
+        """The folder that holds ``gates/``."""
+        return Path(self._briefing.root)
+
+    @property
+    def limits(self) -> tuple[LimitRule, ...]:
+        """The gate's rules, for showing; tests never compare by themselves."""
+        return self._spec.limits
+
+    def settings(self, kind: type[Settings]) -> Settings:
+        """Return the gate's settings of one probe (the sub-table in policy), defaults where it has none."""
+        return settings_for(self._spec, kind)
+
+    # -- who is measured --------------------------------------------------------------------------
+
+    @property
+    def candidate(self) -> Subject:
+        """The release candidate; ``CandidateError`` if this run has none."""
+        if self._briefing.candidate is None:
+            raise CandidateError(
+                "this run has no candidate: candidate.toml is absent.",
+                slug="no-candidate",
+                hint="`release-gates candidate create` writes it.",
+            )
+        return Subject(self._briefing.candidate, store=self._store, root=self.rootdir)
+
+    @property
+    def baseline(self) -> Subject | None:
+        """The build that is live in the environment being entered; None if the ledger names none."""
+        live = self._briefing.live
+        if live is None or live.candidate is None:
+            return None
+        return Subject(live.candidate, store=self._store, root=self.rootdir)
+
+    # -- what was observed ------------------------------------------------------------------------
+
+    def measure(
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        *,
+        samples: int | None = None,
+        baseline: float | None = None,
+        key: str = "",
+        distribution: Mapping[str, float] | None = None,
+    ) -> None:
+        """Record one observed value; it is judged when the test's call ends.
+
+        ``baseline`` is the live build's value from this same run, in the same unit; ``samples`` how many
+        observations stand behind the value; ``distribution`` quantiles in the same unit; ``key`` tells
+        several values of one name apart. Raises ``MeasurementError`` for a value that is no finite real
+        number, an unknown unit, a name measured twice, or after the call: such a test is ERROR even if
+        it swallows the exception.
+        """
+        measurement = Measurement(
+            name=name,
+            value=self._number(name, value),
+            unit=self._unit(name, unit),
+            samples=self._count(name, samples),
+            baseline=None if baseline is None else self._number(f"{name} (baseline)", baseline),
+            key=key,
+            distribution={
+                quantile: self._number(f"{name} ({quantile})", at)
+                for quantile, at in (distribution or {}).items()
+            },
+        )
+        self._keep(measurement)
+
+    def missing(self, name: str, because: str) -> None:
+        """Say why a value could not be had. Its limits are MISSING, with this reason."""
+        self._keep(Measurement(name=name, absent="missing", because=because))
+
+    def not_applicable(self, name: str, because: str) -> None:
+        """Say why a value has no meaning in this run. Its limits are WARN, with this reason."""
+        self._keep(Measurement(name=name, absent="not_applicable", because=because))
+
+    def attach(self, name: str, path: Path) -> None:
+        """Keep a file with the evidence, by its content."""
+        self._attachments.append(Attachment(name=name, sha256=self._store.put(path)))
+
+    # -- for the session --------------------------------------------------------------------------
+
+    def close(self) -> tuple[tuple[Measurement, ...], tuple[Attachment, ...]]:
+        """End measuring and return what was observed; raises the first refusal that the test swallowed."""
+        self._open = False
+        if self._refusals:
+            raise self._refusals[0]
+        return tuple(self._measurements.values()), tuple(self._attachments)
+
+    @property
+    def observed(self) -> tuple[Measurement, ...]:
+        """All measurements so far, in the order in which they were taken."""
+        return tuple(self._measurements.values())
+
+    @property
+    def _store(self) -> ArtifactStore:
+        return ArtifactStore(self._briefing.state / "artifacts")
+
+    def _keep(self, measurement: Measurement) -> None:
+        key = (measurement.name, measurement.key)
+        if not self._open:
+            raise self._refuse(
+                f"{measurement.name} was measured after the test's call had ended.",
+                "measured-late",
+                "Measure inside the test function; a fixture's teardown is too late.",
+            )
+        if key in self._measurements:
+            raise self._refuse(
+                f"{measurement.name} was measured twice in one test.",
+                "measured-twice",
+                "Give each value a key=, or a name of its own.",
+            )
+        self._measurements[key] = measurement
+
+    def _number(self, name: str, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise self._refuse(
+                f"{name} = {value!r}: a measured value is a real number.",
+                "not-a-number",
+                "Use `assert` for yes or no, and gate.missing() for no value.",
+            )
+        number = float(value)
+        if not math.isfinite(number):
+            raise self._refuse(
+                f"{name} = {number}: a measured value is finite.", "not-finite", "What was divided by zero?"
+            )
+        return number
+
+    def _unit(self, name: str, unit: object) -> str:
+        try:
+            if not isinstance(unit, str):
+                raise ValueError(f"unit {unit!r} is no text")
+            dimension(unit)
+        except ValueError as error:
+            raise self._refuse(f"{name}: {error}", "unknown-unit", "") from None
+        return unit
+
+    def _count(self, name: str, samples: object) -> int | None:
+        if samples is None:
+            return None
+        if isinstance(samples, bool) or not isinstance(samples, numbers.Integral) or samples < 0:
+            raise self._refuse(f"{name}: samples = {samples!r} is no count.", "not-a-count", "")
+        return int(samples)
+
+    def _refuse(self, message: str, slug: str, hint: str) -> MeasurementError:
+        refusal = MeasurementError(message, slug=slug, hint=hint)
+        self._refusals.append(refusal)
+        return refusal

@@ -1,0 +1,111 @@
+"""From what pytest reports to what we record: the outcome of an attempt, in a sentence."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from release_gates.model.measurement import Attachment, Measurement
+from release_gates.model.outcome import Outcome
+from release_gates.model.record import Record
+
+PROPERTY = "release_gates"
+"""Name of the user property in which an attempt travels from the test to the controller."""
+
+GATE_PROPERTY = "gate"
+"""Name of the user property that says to which gate a test belongs."""
+
+
+class LimitBroken(pytest.fail.Exception):
+    """The test did its work; what it measured does not hold. ``outcome`` is FAIL or INCONCLUSIVE."""
+
+    def __init__(self, message: str, outcome: Outcome) -> None:
+        super().__init__(message, pytrace=False)
+        self.outcome = outcome
+
+
+class Attempt(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One call of a test as it travels in ``user_properties``.
+
+    ``outcome`` is the test's own, without limits; ``judged`` includes the limits of the environment.
+    """
+
+    outcome: Outcome = Outcome.PASS
+    judged: Outcome = Outcome.PASS
+    because: str = ""
+    network: bool = False
+    measurements: tuple[Measurement, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Attempt).decode
+
+
+def to_property(attempt: Attempt) -> tuple[str, str]:
+    """Return the user property that carries an attempt (plain text, so that xdist and JUnit take it)."""
+    return PROPERTY, _encode(attempt).decode()
+
+
+def attempts(properties: list[tuple[str, object]]) -> list[Attempt]:
+    """Return the attempts that a report carries, oldest first."""
+    return [_decode(str(value)) for name, value in properties if name == PROPERTY]
+
+
+def classify(error: BaseException) -> Outcome:
+    """Return what an exception out of a test's call means.
+
+    A failed assertion is *measured and bad*; a skip or expected failure proves nothing; everything else
+    is *could not measure*.
+    """
+    if isinstance(error, LimitBroken):
+        return error.outcome
+    if isinstance(error, (pytest.skip.Exception, pytest.xfail.Exception)):
+        return Outcome.INCONCLUSIVE
+    if isinstance(error, (AssertionError, pytest.fail.Exception)):
+        return Outcome.FAIL
+    return Outcome.ERROR
+
+
+def sentence(error: BaseException) -> str:
+    """Return an exception as one line."""
+    text = str(error).strip()
+    first = text.splitlines()[0] if text else ""
+    if isinstance(error, (AssertionError, pytest.fail.Exception)):
+        return first or "assertion failed"
+    name = type(error).__name__
+    if isinstance(error, pytest.skip.Exception):
+        name = "skipped"
+    elif isinstance(error, pytest.xfail.Exception):
+        name = "expected to fail"
+    return f"{name}: {first}" if first else name
+
+
+def is_network(error: BaseException) -> bool:
+    """Tell whether an exception, or what caused it, came from the network."""
+    return any(
+        isinstance(cause, (ConnectionError, TimeoutError, socket.gaierror)) for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def report_sentence(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Return the last telling line of a report's representation."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        return str(crash.message).splitlines()[0] if crash.message else "failed"
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2])
+    lines = [line for line in str(report.longrepr or "").splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "failed"
