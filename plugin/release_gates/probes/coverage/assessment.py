@@ -15,13 +15,15 @@ from release_gates.probes.coverage.components import (
     unmeasured_gap,
 )
 from release_gates.probes.coverage.diff import changed_lines, changed_share, tracked_paths
-from release_gates.probes.coverage.facts import CoverageReport
+from release_gates.probes.coverage.facts import CoverageReport, Share
 from release_gates.probes.coverage.freshness import check_fresh
 from release_gates.probes.coverage.paths import SourceRoot
 from release_gates.probes.coverage.reader import DATA_FILE, detect, read_report
 from release_gates.probes.coverage.settings import CoverageSettings
 
 UNIT = "ratio"
+RATES = {"line": "executable lines", "branch": "branches", "function": "functions"}
+"""What each rate counts."""
 
 
 class Build(Protocol):
@@ -85,8 +87,9 @@ class GateCoverage:
     def measure(self) -> CoverageReport:
         """Measure every component, ``total`` and ``diff``, and return the candidate's report.
 
-        Rates are in 0..1 with the number of lines, branches or functions as samples. What cannot be told is MISSING
-        with its reason. Raises MeasurementError for a report that is unreadable, empty, contradictory or stale.
+        Rates are in 0..1 with the number of lines, branches or functions as samples. What cannot be told is
+        MISSING with its reason. Raises MeasurementError for a report that is unreadable, empty, contradictory
+        or stale.
         """
         name = self.settings.report
         file = self.gate.candidate.artifact(name)
@@ -95,10 +98,11 @@ class GateCoverage:
         report = read_report(file, root)
         check_fresh(report, root.directory, self.gate.candidate.artifact_source(name))
         before = self._baseline_components(root)
-        for component in self._components(report, root):
+        components = self._components(report, root)
+        for component in components:
             self._measure_component(component, before)
         if self.settings.diff:
-            self._measure_diff(report, root)
+            self._measure_diff(report, root, components[-1])
         return report
 
     def _source_root(self) -> SourceRoot:
@@ -117,7 +121,7 @@ class GateCoverage:
         return [*found, total_of("total", report.sources.values(), gap)]
 
     def _measure_component(self, component: Component, before: dict[str, Component] | None) -> None:
-        for rate in self.settings.rates:
+        for rate in RATES:
             name, share = f"{component.name}.{rate}_rate", component.share(rate)
             if component.gap:
                 self.gate.missing(name, component.gap)
@@ -128,17 +132,13 @@ class GateCoverage:
                 self.gate.measure(name, share.ratio, UNIT, samples=share.found, baseline=reference)
 
     def _nothing_found(self, component: str, rate: str) -> str:
-        things = {"line": "executable lines", "branch": "branches", "function": "functions"}[rate]
-        return (
-            f"{self.settings.report} records no {things} for {component}, and 0 of 0 is not 100 %: write a report "
-            f"that has them, or leave {rate!r} out of `rates`"
-        )
+        return f"{self.settings.report} records no {RATES[rate]} for {component}, and 0 of 0 is not 100 %"
 
     def _reference(self, component: str, rate: str, before: dict[str, Component]) -> float | None:
         known = before.get(component)
         if known is None or known.share(rate).ratio is None:
             self.gate.not_applicable(
-                f"baseline.{component}.{rate}_rate",
+                f"baseline.report.{component}_{rate}",
                 f"the baseline's report has no {rate} data for {component}",
             )
             return None
@@ -147,7 +147,7 @@ class GateCoverage:
     def _baseline_components(self, root: SourceRoot) -> dict[str, Component] | None:
         """Return the baseline's components, or None; why there are none is recorded."""
         baseline = self.gate.baseline
-        if baseline is None or not self.settings.baseline:
+        if baseline is None:
             return None
         try:
             file = baseline.artifact(self.settings.report)
@@ -162,22 +162,21 @@ class GateCoverage:
         found = [*components_of(report, self.settings.components), total_of("total", report.sources.values())]
         return {component.name: component for component in found}
 
-    def _measure_diff(self, report: CoverageReport, root: SourceRoot) -> None:
+    def _measure_diff(self, report: CoverageReport, root: SourceRoot, total: Component) -> None:
+        """Measure the changed lines; without a baseline every line is new, so that none escapes."""
         name, baseline = "diff.line_rate", self.gate.baseline
-        if baseline is None:
-            self.gate.not_applicable(name, "there is no baseline, so no line can have changed since")
-            return
-        changed = changed_lines(root.directory, baseline.commit, self.gate.candidate.commit)
-        patterns = [pattern for chosen in self.settings.components.values() for pattern in chosen] or ["**"]
-        lacking = unmeasured(report, root.directory, patterns, self.settings.exclude, changed)
-        share = changed_share(report, changed, tracked_paths(root.directory))
-        if lacking:
-            self.gate.missing(name, f"changed since {baseline.version}: {unmeasured_gap(report, lacking)}")
-        elif share.ratio is None:
+        share = total.line if baseline is None else self._changed_share(report, root, baseline)
+        if total.gap:
+            self.gate.missing(name, total.gap)
+        elif share.ratio is not None:
+            self.gate.measure(name, share.ratio, UNIT, samples=share.found)
+        elif baseline is not None:
             since = f"{baseline.version} ({baseline.commit[:12]})"
             self.gate.not_applicable(name, f"no executable line changed since {since}")
-        else:
-            self.gate.measure(name, share.ratio, UNIT, samples=share.found)
+
+    def _changed_share(self, report: CoverageReport, root: SourceRoot, baseline: Build) -> Share:
+        changed = changed_lines(root.directory, baseline.commit, self.gate.candidate.commit)
+        return changed_share(report, changed, tracked_paths(root.directory))
 
 
 def _with_gap(component: Component, gap: str) -> Component:

@@ -18,11 +18,11 @@ MAX_CONDITIONS = 10_000
 
 
 def read_cobertura(file: Path, draft: ReportDraft) -> None:
-    """Read the report into ``draft``, as a stream; rates in attributes are ignored, everything is counted again.
+    """Read the report into ``draft``, as a stream; rates in attributes are ignored, all is counted again.
 
-    Classes of the same file are merged. Raises MeasurementError with the line of the XML for malformed XML, for any
-    entity or internal DTD, for a number that is none, and for totals that contradict the records; ProbeUnavailable
-    without defusedxml.
+    Classes of the same file are merged. Raises MeasurementError with the line of the XML for malformed XML,
+    for any entity or internal DTD, for a number that is none, and for totals that contradict the records;
+    ProbeUnavailable without defusedxml.
     """
     try:
         from defusedxml.ElementTree import DefusedXMLParser
@@ -62,6 +62,7 @@ class _Class:
         self.lines: Counter[int] = Counter()
         self.hits: Counter[int] = Counter()
         self.method_lines: Counter[int] = Counter()
+        self.method_hits: set[int] = set()
         self.branches = Share()
 
 
@@ -140,9 +141,13 @@ class _Cobertura:
             if (valid, covered) in ((raw.found, raw.hit), (merged.found, merged.hit)):
                 continue
             if valid is not None and valid not in (raw.found, merged.found):
-                raise contradiction(self.file, "element coverage", f"{kind}-valid", valid, raw.found)
+                raise contradiction(
+                    self.file, "element coverage", f"{kind}-valid", declared=valid, counted=raw.found
+                )
             if covered is not None:
-                raise contradiction(self.file, "element coverage", f"{kind}-covered", covered, raw.hit)
+                raise contradiction(
+                    self.file, "element coverage", f"{kind}-covered", declared=covered, counted=raw.hit
+                )
 
     def _take_totals(self, attributes: dict[str, str]) -> None:
         if len(self.open) != 1:
@@ -208,6 +213,7 @@ class _Cobertura:
             raise self.fault("the end of a method that did not start")
         method, self.method = self.method, None
         self.cls.method_lines.update(method.lines.keys())
+        self.cls.method_hits.update(number for number, hit in method.lines.items() if hit)
         if method.lines:
             key = (self.cls.name, method.name, min(method.lines))
             hit = any(method.lines.values())
@@ -224,11 +230,16 @@ class _Cobertura:
         self.branches += cls.branches
 
     def _check_lines(self, cls: _Class) -> None:
-        """Refuse lines of methods that the class lacks, and doubled lines that no template instance explains."""
+        """Refuse lines that only a method has, and doubled lines that no template instance explains."""
         for number in cls.method_lines.keys() - cls.lines.keys():
             raise self.fault(
                 f"line number {number} stands in a method, but not in its class {shown(cls.name)}"
             )
+        for number in cls.method_hits:
+            if not cls.hits[number]:
+                raise self.fault(
+                    f"line number {number} is hit in a method, but not in class {shown(cls.name)}"
+                )
         for number, times in cls.lines.items():
             if times > 1 and times != cls.method_lines[number]:
                 raise self.fault(

@@ -11,8 +11,13 @@ from release_gates.probes.coverage.facts import CoverageReport, Share, SourceCov
 from release_gates.probes.coverage.faults import listed
 from release_gates.probes.coverage.patterns import literal_prefix, matches
 
-HEADERS = frozenset({".h", ".hh", ".hpp", ".hxx", ".h++", ".inc", ".inl", ".ipp", ".tpp", ".txx", ".pyi", ""})
+COMPILED = frozenset({".c", ".cc", ".cpp", ".cxx", ".c++"})
+"""Suffixes of C and C++ sources: a report that has any of them, or a header, is expected to have them all."""
+
+HEADERS = frozenset({".h", ".hh", ".hpp", ".hxx", ".h++", ".inc", ".inl", ".ipp", ".tpp", ".txx"})
 """Suffixes of sources that may hold declarations only, and so may be absent from a complete report."""
+
+OPTIONAL = HEADERS | {".pyi", ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +66,9 @@ def unmeasured(
 ) -> list[str]:
     """Return which of the candidate paths match the patterns and should be in the report, but are not.
 
-    Only kinds of file that the report has are looked for, and neither headers nor empty files.
+    Only kinds of file that belong into the report are looked for, and neither headers nor empty files.
     """
-    kinds = {PurePosixPath(path).suffix for path in report.sources} - HEADERS
+    kinds = _kinds(report)
     return sorted(
         path
         for path in candidates
@@ -73,6 +78,11 @@ def unmeasured(
         and not matches(path, exclude)
         and _has_content(root / path)
     )
+
+
+def _kinds(report: CoverageReport) -> frozenset[str]:
+    found = frozenset(PurePosixPath(path).suffix for path in report.sources)
+    return (found | COMPILED if found & (COMPILED | HEADERS) else found) - OPTIONAL
 
 
 def unmeasured_gap(report: CoverageReport, names: list[str]) -> str:
@@ -87,13 +97,19 @@ def unmeasured_gap(report: CoverageReport, names: list[str]) -> str:
 
 
 def files_below(root: Path, patterns: list[str]) -> list[str]:
-    """Return the files that the patterns could name, relative to ``root``; hidden directories are left out."""
+    """Return the files that the patterns could name, relative to ``root``, without hidden directories."""
     found: set[str] = set()
     for prefix in {literal_prefix(pattern) for pattern in patterns}:
-        for directory, below, files in os.walk(root / prefix):
+        for directory, below, files in os.walk(root / prefix, onerror=_refuse):
             below[:] = [name for name in below if not name.startswith(".")]
             found.update(Path(directory, name).relative_to(root).as_posix() for name in files)
     return sorted(found)
+
+
+def _refuse(problem: OSError) -> None:
+    """Raise what os.walk would swallow: a directory that cannot be read may hold sources."""
+    if not isinstance(problem, FileNotFoundError):
+        raise problem
 
 
 def _has_content(path: Path) -> bool:

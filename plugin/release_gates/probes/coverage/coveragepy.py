@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -62,7 +63,8 @@ class _Document(msgspec.Struct, frozen=True):
 def read_coveragepy(file: Path, content: bytes, draft: ReportDraft) -> None:
     """Read the JSON report into ``draft``; percentages are ignored, totals are checked against the lists.
 
-    Raises MeasurementError for another format number, a line both executed and missing, and totals that contradict.
+    Raises MeasurementError for another format number, a line both executed and missing, and totals that
+    contradict the lists.
     """
     document = msgspec.json.decode(content, type=_Document)
     if document.meta.format not in FORMATS:
@@ -112,10 +114,14 @@ measured.json_report(outfile=report)
 
 def _analyse(file: Path, copy: Path, report: Path, root: Path) -> None:
     command = [sys.executable, "-I", "-c", _ANALYSIS, str(copy), str(report)]
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTHON"))
+    }
     try:
         done = subprocess.run(
             command,
             cwd=root,
+            env=environment,
             capture_output=True,
             text=True,
             errors="replace",
@@ -143,7 +149,7 @@ def _facts_of(file: Path, name: str, entry: _File, has_branches: bool) -> Source
             found.functions[(function, region.start_line)] = bool(region.executed_lines)
     listed = len(entry.executed_lines) + len(entry.missing_lines)
     if listed != len(found.lines):
-        raise contradiction(file, place, "the list of lines", listed, len(found.lines))
+        raise contradiction(file, place, "the list of lines", declared=listed, counted=len(found.lines))
     _check(file, place, entry.summary, share_of(found.lines), share_of(found.branches))
     return found
 
@@ -160,4 +166,4 @@ def _check(file: Path, place: str, summary: _Summary, lines: Share, branches: Sh
         ("covered_branches", summary.covered_branches, branches.hit),
     ):
         if declared is not None and declared != counted:
-            raise contradiction(file, place, name, declared, counted)
+            raise contradiction(file, place, name, declared=declared, counted=counted)

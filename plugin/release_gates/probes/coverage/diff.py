@@ -18,7 +18,7 @@ _DIFF = (
     "--find-renames", "--relative", "--ignore-submodules=none", "--submodule=short",
     "--src-prefix=a/", "--dst-prefix=b/", "--no-indent-heuristic",
 )  # fmt: skip
-"""Nothing in .gitattributes or the configuration may hide a line: ``--text`` also shows files marked binary."""
+"""No attribute or configuration may hide a line: ``--text`` also shows files marked binary."""
 
 _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
@@ -26,9 +26,9 @@ _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 def changed_lines(root: Path, base: str, candidate: str) -> Mapping[str, Container[int]]:
     """Return the lines that differ from commit ``base``, by path relative to ``root``.
 
-    The sources on disk are compared, as the report was checked against them; so the checkout must be at the commit of
-    the candidate. A moved line is not a changed one. A changed submodule stands with all its lines. Raises
-    MeasurementError: no repository, unknown commit, ``coverage-wrong-checkout``.
+    The sources on disk are compared, as the report was checked against them; so the checkout must be at the
+    commit of the candidate. A renamed file's other lines are not changed. A changed submodule stands with
+    all its lines. Raises MeasurementError: no repository, unknown commit, ``coverage-wrong-checkout``.
     """
     check_repository(root)
     before, wanted = commit_id(root, base, "baseline"), commit_id(root, candidate, "candidate")
@@ -51,7 +51,7 @@ def tracked_paths(root: Path) -> frozenset[str]:
 def changed_share(
     report: CoverageReport, changed: Mapping[str, Container[int]], tracked: Iterable[str]
 ) -> Share:
-    """Return how many of the changed executable lines were hit; a source that git does not track is all new."""
+    """Return how many changed executable lines were hit; a source that git does not track is all new."""
     known, share = frozenset(tracked), Share()
     for path, source in report.sources.items():
         lines = _changes_of(path, changed, known)
@@ -70,7 +70,7 @@ def _changes_of(path: str, changed: Mapping[str, Container[int]], tracked: froze
 def parse_diff(patch: bytes) -> dict[str, Container[int]]:
     """Return the new line numbers by path from a patch without context lines.
 
-    Raises MeasurementError ``coverage-diff-failed`` for a patch that ends inside of a hunk or has one without a file.
+    Raises MeasurementError ``coverage-diff-failed`` for a patch that ends inside of a hunk.
     """
     changed: dict[str, Container[int]] = {}
     path, whole = "", False

@@ -1,4 +1,4 @@
-"""What a coverage report says, in one form for every format: sources, executable lines, branches, functions."""
+"""What a coverage report says, in one form for every format: sources, lines, branches, functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from release_gates.probes.coverage.paths import SourceRoot
-
 
 K = TypeVar("K")
 

@@ -21,7 +21,7 @@ def unreadable(file: Path, place: str, problem: str, hint: str = "") -> Measurem
 
 
 def contradiction(
-    file: Path, place: str, name: str, declared: int, counted: int, hint: str = ""
+    file: Path, place: str, name: str, *, declared: int, counted: int, hint: str = ""
 ) -> MeasurementError:
     """Return the error for a header that declares another number than the records show."""
     remedy = hint or "Records were lost, doubled or edited: write the report again."

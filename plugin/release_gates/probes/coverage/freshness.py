@@ -14,8 +14,8 @@ from release_gates.probes.coverage.faults import listed
 def check_fresh(report: CoverageReport, root: Path, built: Path | None) -> None:
     """Refuse a report that names absent files, or is older than a source it covers.
 
-    ``built`` is where the report was written, with its own modification time; the copy in the artifact store has
-    another. Raises MeasurementError: ``coverage-source-missing``, ``coverage-report-stale``,
+    ``built`` is where the report was written, with its own modification time; the copy in the artifact store
+    has another. Raises MeasurementError: ``coverage-source-missing``, ``coverage-report-stale``,
     ``coverage-report-age-unknown``.
     """
     _check_present(report, root)
@@ -27,10 +27,10 @@ def _check_present(report: CoverageReport, root: Path) -> None:
     absent = [path for path in report.sources if not (root / path).is_file()]
     if absent:
         raise MeasurementError(
-            f"{report.file}: {len(absent)} of {len(report.sources)} sources do not exist below {root}: "
+            f"{report.file}: of {len(report.sources)} sources {len(absent)} do not exist below {root}: "
             f"{listed(absent)}.",
             slug="coverage-source-missing",
-            hint="Write the report from this checkout, set `source_root`, or name generated files in `exclude`.",
+            hint="Write it from this checkout, set `source_root`, or name generated files in `exclude`.",
         )
 
 

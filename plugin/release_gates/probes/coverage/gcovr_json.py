@@ -11,7 +11,10 @@ from release_gates.probes.coverage.facts import ReportDraft, SourceDraft
 from release_gates.probes.coverage.faults import MAX_LINE, shown, unreadable
 
 VERSIONS = frozenset({"0.6", "0.10", "0.11", "0.14", "0.15"})
-"""Format versions tried with recorded samples: gcovr 7.2 (0.6), 8.0 (0.10), 8.3 (0.11), 8.4 (0.14), 8.8 (0.15)."""
+"""Format versions tried with recorded samples.
+
+They are those of gcovr 7.0 to 7.2 (0.6), 8.0 to 8.2 (0.10), 8.3 (0.11), 8.4 to 8.6 (0.14) and 8.8 (0.15).
+"""
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Line = Annotated[int, msgspec.Meta(ge=1, le=MAX_LINE)]
@@ -58,10 +61,10 @@ class _Document(msgspec.Struct, frozen=True):
 
 
 def read_gcovr(file: Path, content: bytes, draft: ReportDraft) -> None:
-    """Read the report into ``draft``; instances of one template are merged by line, excluded entries left out.
+    """Read the report into ``draft``; template instances are merged by line, excluded entries left out.
 
-    Raises MeasurementError for a version that was never tried and, with the path inside of the JSON, for values of
-    the wrong type or range.
+    Raises MeasurementError for a version that was never tried, and msgspec.ValidationError, with the path
+    inside of the JSON, for values of the wrong type or range.
     """
     document = msgspec.json.decode(content, type=_Document)
     if document.version not in VERSIONS:

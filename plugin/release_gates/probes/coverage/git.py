@@ -10,7 +10,7 @@ from pathlib import Path
 from release_gates.errors import MeasurementError, ProbeUnavailable
 
 TIMEOUT_S = 120
-_CONFIG = ("core.quotePath=false", "core.fsmonitor=false", "diff.orderFile=", "diff.suppressBlankEmpty=false")
+_CONFIG = ("core.quotePath=false", "core.fsmonitor=false", "diff.suppressBlankEmpty=false")
 
 
 def git(root: Path, *arguments: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Read LCOV tracefiles: geninfo(1) "FILES", of LCOV 1.x and 2.x, also from gcovr, coverage.py and llvm-cov."""
+"""Read LCOV tracefiles (geninfo(1), "FILES") of LCOV 1.x and 2.x, gcovr and coverage.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from release_gates.probes.coverage.facts import ReportDraft, SourceDraft, share_
 from release_gates.probes.coverage.faults import MAX_LINE, contradiction, shown, unreadable
 
 GCOVR_HINT = (
-    "gcovr counts each template instance in LF and LH: write the tracefile with `gcovr --lcov --merge-lines`. "
+    "gcovr counts each template instance in LF and LH: write it with `gcovr --lcov --merge-lines`. "
     "From any other tool: records were lost, doubled or edited, write the report again."
 )
 
@@ -18,8 +18,9 @@ GCOVR_HINT = (
 def read_lcov(file: Path, draft: ReportDraft) -> None:
     """Read the tracefile into ``draft``, line by line, in constant memory besides the facts.
 
-    Sections of the same source (several test names) are merged. Raises MeasurementError with the line number for a
-    torn section, an unknown record, a number that is none, and for LF, LH, BRF, BRH, FNF, FNH that contradict.
+    Sections of the same source (several test names) are merged. Raises MeasurementError with the line number
+    for a torn section, an unknown record, a number that is none, and for totals (LF, LH, BRF, BRH, FNF, FNH)
+    that contradict the records.
     """
     tracefile = _Tracefile(file, draft)
     with file.open("rb") as stream:
@@ -81,7 +82,10 @@ class _Tracefile:
         for tag, declared in section.declared.items():
             if declared not in counted[tag]:
                 place = f"{self.place} ({shown(self.name)})"
-                raise contradiction(self.file, place, tag.decode(), declared, counted[tag][0], GCOVR_HINT)
+                seen = counted[tag][0]
+                raise contradiction(
+                    self.file, place, tag.decode(), declared=declared, counted=seen, hint=GCOVR_HINT
+                )
 
     def finish(self) -> None:
         """Refuse a file that ends inside of a section."""

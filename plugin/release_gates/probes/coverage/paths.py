@@ -27,9 +27,9 @@ class SourceRoot:
     def locate(self, name: str, *, file: Path, place: str, bases: tuple[str, ...] = ()) -> tuple[str, bool]:
         """Return the normal path of a source, and whether policy excludes it.
 
-        ``name`` is what the report says: absolute, or relative to one of ``bases`` or to the root. Links and ``..``
-        are resolved, so that one file has one name. Raises MeasurementError for a path outside of the root that no
-        exclude pattern names, and for a relative path that several bases have.
+        ``name`` is what the report says: absolute, or relative to one of ``bases`` or to the root. Links and
+        ``..`` are resolved, so that one file has one name. Raises MeasurementError for a path outside of the
+        root that no exclude pattern names, and for a relative path that several bases have.
         """
         key = (name, bases)
         if key not in self._located:
@@ -59,7 +59,7 @@ class SourceRoot:
 
     def _outside(self, name: str, file: Path, place: str) -> MeasurementError:
         return MeasurementError(
-            f"{file}: {place}: the source path {shown(name)} lies outside of the source root {self.directory}.",
+            f"{file}: {place}: the source path {shown(name)} is outside of source_root {self.directory}.",
             slug="coverage-path-outside",
             hint="Set `source_root`, write the report with relative paths, or name the path in `exclude`.",
         )

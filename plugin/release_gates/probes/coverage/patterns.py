@@ -10,7 +10,7 @@ from functools import lru_cache
 def compiled(pattern: str) -> re.Pattern[str]:
     """Return the regular expression for one pattern; it matches whole POSIX paths.
 
-    ``src/**`` matches everything below ``src``; ``**/test_*.py`` matches at any depth, also none. ``[`` is literal.
+    ``src/**`` matches everything below ``src``; ``**/test_*.py`` at any depth, also none. ``[`` is literal.
     """
     expression = ""
     for token in re.findall(r"\*\*/|\*\*|\*|\?|[^*?]+", pattern.removeprefix("./")):

@@ -31,8 +31,9 @@ class _Keys(msgspec.Struct, frozen=True):
 def read_report(file: Path, root: SourceRoot) -> CoverageReport:
     """Return what the report says of the sources below ``root``.
 
-    Raises MeasurementError (``coverage-report-unreadable``, ``-contradiction``, ``-empty``, ``coverage-path-outside``)
-    and ProbeUnavailable; never returns a report without an executable line.
+    Raises MeasurementError (``coverage-report-unreadable``, ``coverage-report-contradiction``,
+    ``coverage-report-empty``, ``coverage-path-outside``) and ProbeUnavailable; never returns a report without
+    an executable line.
     """
     draft = ReportDraft(root)
     try:

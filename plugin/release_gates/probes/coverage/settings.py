@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 import msgspec
-
-Rate = Literal["line", "branch", "function"]
-"""What a rate counts."""
 
 RESERVED = frozenset({"total", "diff", "baseline"})
 """Names that measurements use themselves, so that no component may bear them."""
@@ -17,21 +13,22 @@ RESERVED = frozenset({"total", "diff", "baseline"})
 class CoverageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the coverage of a candidate is read.
 
-    ``report`` names the candidate's artifact; ``source_root`` is relative to the root of the suite; ``components``
-    maps a name to path patterns, ``exclude`` lists patterns of sources that are not looked at. ``rates`` says what is
-    measured; ``diff`` whether the lines changed since the baseline are; ``baseline`` whether its report is compared.
-    Raises ValueError for a component name that is no word or is reserved, and for one without a pattern.
+    ``report`` names the candidate's artifact; ``source_root`` is relative to the root of the suite.
+    ``components`` maps a name to path patterns: every source on disk that they name is expected in the
+    report; ``exclude`` lists patterns of sources that are not looked at.
+    ``diff`` says whether the lines changed since the baseline are measured. Raises ValueError without a
+    component, for a component name that is no word or is reserved, and for patterns that are none.
     """
 
     report: str = "coverage.json"
     source_root: str = "."
     components: dict[str, list[str]]
     exclude: list[str] = []
-    rates: list[Rate] = ["line", "branch", "function"]
     diff: bool = True
-    baseline: bool = True
 
     def __post_init__(self) -> None:
+        if not self.components:
+            raise ValueError("components must name at least one, so that a source lost from the report shows")
         for name, patterns in self.components.items():
             if name in RESERVED or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
                 raise ValueError(
@@ -39,5 +36,6 @@ class CoverageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
                 )
             if not patterns or "" in patterns:
                 raise ValueError(f"component {name!r} has no path pattern, or an empty one")
-        if not self.rates or len(set(self.rates)) != len(self.rates):
-            raise ValueError("rates must name line, branch or function, each at most once")
+            for pattern in patterns:
+                if pattern.startswith("/") or ".." in pattern.split("/"):
+                    raise ValueError(f"component {name!r}: {pattern!r} must lie below source_root")
