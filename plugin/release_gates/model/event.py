@@ -18,7 +18,8 @@ class RunStarted(Record, frozen=True, kw_only=True, tag_field="kind", tag="run_s
     candidate: ReleaseCandidate
     rules: str
     actor: str
-    evidence: str
+    evidence: tuple[str, ...]
+    """Evidence files, relative to the root folder where they lie in it."""
 
 
 class GateFailed(Record, frozen=True, kw_only=True, tag_field="kind", tag="gate_failed"):

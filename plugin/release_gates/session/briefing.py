@@ -23,7 +23,9 @@ class Briefing(Record, frozen=True, kw_only=True):
     candidate: ReleaseCandidate | None
     live: Live | None
     root: str
-    """Folder that holds ``gates/`` and ``.gates/``; relative artifact paths start here."""
+    """pytest's root folder: node ids start here, and ``.gates/`` lies here."""
+    candidate_root: str = ""
+    """Folder of ``candidate.toml``: the candidate's artifact paths start here."""
 
     @property
     def deciding(self) -> EnvironmentPolicy | None:

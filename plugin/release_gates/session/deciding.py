@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from release_gates.errors import GateError
-from release_gates.ledger.evidence import EvidenceWriter
+from release_gates.ledger.evidence import EvidenceWriter, read_evidence
 from release_gates.model.evidence import TestRecord
-from release_gates.model.gate import EnvironmentPolicy
-from release_gates.model.outcome import Outcome, Severity
+from release_gates.model.gate import EnvironmentPolicy, Policy
+from release_gates.model.outcome import Severity
 from release_gates.model.verdict import Verdict
-from release_gates.session.briefing import Briefing
 from release_gates.session.ending import Ending
 from release_gates.session.missing import missing_reports
 from release_gates.session.recording import Recording
@@ -24,13 +23,30 @@ BROKEN, NOT_PROVEN = 1, 10
 
 
 class Deciding:
-    """One run: ``run_started``, the evidence as tests finish, the verdict, the exit status."""
+    """One run: ``run_started``, the evidence as tests finish, the verdict, the exit status.
 
-    def __init__(self, config: pytest.Config, briefing: Briefing, environment: EnvironmentPolicy, run: Run) -> None:
+    ``joined`` says that the run was begun already, by ``release-gates run``; ``part`` that only evidence
+    is wanted, and no verdict.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        policy: Policy,
+        environment: EnvironmentPolicy,
+        run: Run,
+        evidence: Path,
+        *,
+        joined: bool,
+        part: bool,
+    ) -> None:
         self._config = config
-        self._briefing = briefing
+        self._expected = policy.expected
         self._environment = environment
         self._run = run
+        self._evidence = evidence
+        self._joined = joined
+        self._part = part
         self._ending = Ending()
         self._failed: set[str] = set()
         self._ran: set[str] = set()
@@ -38,17 +54,24 @@ class Deciding:
         self._writer: EvidenceWriter | None = None
         self._session: pytest.Session | None = None
         names = frozenset(gate.name for gate in environment.gates)
-        expected = {
-            test: gate for gate, tests in briefing.policy.expected.items() if gate in names for test in tests
-        }
-        self.recording = Recording(names, expected, self._keep)
+        gates = {test: gate for gate, tests in policy.expected.items() if gate in names for test in tests}
+        self.recording = Recording(names, gates, self._keep)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Take up the candidate before anything is collected: from here on, only a verdict promotes."""
         self._session = session
         try:
-            self._writer = self._run.begin()
+            if self._part:
+                self._run.keep_candidate()
+            elif not self._joined:
+                self._run.begin([self._evidence])
+            plugins = {
+                f"{dist.project_name} {dist.version}"
+                for _, dist in self._config.pluginmanager.list_plugin_distinfo()
+            }
+            header = self._run.header(self._config.invocation_params.args, sorted(plugins))
+            self._writer = EvidenceWriter(self._evidence, header)
         except GateError as error:
             raise pytest.UsageError(str(error)) from error
 
@@ -60,7 +83,7 @@ class Deciding:
         result = yield
         self.recording.close()
         if not session.shouldstop and not session.shouldfail:
-            for report in missing_reports(self._environment, self._briefing.policy.expected, self._ran):
+            for report in missing_reports(self._environment, self._expected, self._ran):
                 self.recording.counted += 1
                 self._config.hook.pytest_runtest_logreport(report=report)
         return result
@@ -71,9 +94,10 @@ class Deciding:
             self._writer.write(record)
         self._config.hook.pytest_gate_recorded(config=self._config, record=record)
         spec = self._environment.gate(record.gate)
-        if spec and spec.severity is Severity.BLOCKING and record.gate not in self._failed:
-            if self._run.failed(spec, record, limit_broken):
-                self._failed.add(record.gate)
+        if self._part or spec is None or spec.severity is not Severity.BLOCKING or spec.name in self._failed:
+            return
+        if self._run.failed(spec, record, limit_broken=limit_broken):
+            self._failed.add(spec.name)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note what could not be collected."""
@@ -106,7 +130,11 @@ class Deciding:
             return
         self.recording.close()
         self._ending.counted(session, self.recording.counted)
-        verdict = self._run.conclude(self._writer, self._ending.problems)
+        self._run.end_evidence(self._writer, self._ending.problems)
+        if self._part:
+            self._config.hook.pytest_gate_part_measured(config=self._config, evidence=self._evidence)
+            return
+        verdict = self._run.conclude([read_evidence(self._evidence)])
         session.exitstatus = self._status = exit_status(int(session.exitstatus), verdict)
         self._config.hook.pytest_gate_decided(config=self._config, verdict=verdict, head=self._run.head)
 
@@ -116,13 +144,15 @@ class Deciding:
         result = yield
         session, decided = self._session, self._status
         if session is not None and decided is not None and int(session.exitstatus) != decided:
-            self._run.take_back(f"after the verdict the exit status went from {decided} to {session.exitstatus}")
+            self._run.take_back(
+                f"after the verdict the exit status went from {decided} to {session.exitstatus}"
+            )
             session.exitstatus = max(int(session.exitstatus), decided) or NOT_PROVEN
         return result
 
 
 def exit_status(pytest_status: int, verdict: Verdict) -> int:
-    """Return what CI sees: 0 only on PROMOTE; HOLD is 1 (broken) or 10 (not proven); 2 and up stay pytest's."""
+    """Return what CI sees: 0 only on PROMOTE, 1 and 10 for HOLD; pytest's own statuses from 2 on stay."""
     if pytest_status > 1:
         return pytest_status
     if verdict.promotes:

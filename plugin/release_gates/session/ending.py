@@ -42,7 +42,9 @@ class Ending:
         strangers = session.testsfailed - ours
         if strangers > 0 and not self.problems:
             noun = "failure belongs" if strangers == 1 else "failures belong"
-            self._add(f"{strangers} {noun} to no gate of this entry (another test, or a plugin such as pytest-cov)")
+            self._add(
+                f"{strangers} {noun} to no gate of this entry (another test, or a plugin such as pytest-cov)"
+            )
         status = int(session.exitstatus)
         if status > 1 and not self.problems:
             self._add(f"pytest ended with exit status {status} ({_word(status)})")

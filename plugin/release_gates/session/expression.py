@@ -35,7 +35,7 @@ def deciding_environments(expression: str, environments: Iterable[str]) -> tuple
         _check(name, known, expression)
     if len(names) > MOST_NAMES:
         raise PolicyError(
-            f'-m "{expression}": {len(names)} names are more than a gate can be read from (at most {MOST_NAMES}).',
+            f'-m "{expression}": {len(names)} names are too many to read an entry from (at most {MOST_NAMES}).',
             slug="expression-too-long",
             hint="Split the call.",
         )
@@ -65,7 +65,7 @@ def _check(name: str, environments: tuple[str, ...], expression: str) -> None:
         return
     near = difflib.get_close_matches(mark, valid, n=1)
     raise PolicyError(
-        f'-m "{expression}": no environment for \'{mark}\'.',
+        f"-m \"{expression}\": no environment for '{mark}'.",
         slug="unknown-environment",
         hint=f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(valid)}.",
     )

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from release_gates.candidate.store import ArtifactStore
 from release_gates.errors import CandidateError, MeasurementError
 from release_gates.model.gate import GateSpec
@@ -18,7 +20,7 @@ from release_gates.policy.settings import settings_for
 from release_gates.session.briefing import Briefing
 from release_gates.session.subject import Subject
 
-Settings = TypeVar("Settings")
+Settings = TypeVar("Settings", bound=msgspec.Struct)
 
 
 class Gate:
@@ -69,7 +71,8 @@ class Gate:
                 slug="no-candidate",
                 hint="`release-gates candidate create` writes it.",
             )
-        return Subject(self._briefing.candidate, store=self._store, root=self.rootdir)
+        root = Path(self._briefing.candidate_root)
+        return Subject(self._briefing.candidate, store=self._store, root=root)
 
     @property
     def baseline(self) -> Subject | None:
@@ -77,7 +80,7 @@ class Gate:
         live = self._briefing.live
         if live is None or live.candidate is None:
             return None
-        return Subject(live.candidate, store=self._store, root=self.rootdir)
+        return Subject(live.candidate, store=self._store, root=None)
 
     # -- what was observed ------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ class Marks:
             return _environment_marks_without_gate(item, self._briefing.policy)
         names = {mark.args[0] for mark in marks if len(mark.args) == 1 and isinstance(mark.args[0], str)}
         if len(names) != 1 or any(len(mark.args) != 1 or mark.kwargs for mark in marks):
-            return [f"{item.nodeid}: a test belongs to one gate: pytest.mark.gate(\"NAME\"). [one-gate]"]
+            return [f'{item.nodeid}: a test belongs to one gate: pytest.mark.gate("NAME"). [one-gate]']
         (name,) = names
         if name not in derived:
             return [_unknown(item, name, tuple(derived))]

@@ -22,7 +22,9 @@ def missing_reports(
         for test in absent[:MOST_NAMED]:
             yield _failed(test, f"MISSING: {file} expects this test; it did not run")
         if rest := absent[MOST_NAMED:]:
-            yield _failed(file, f"MISSING: {len(rest)} more expected tests did not run, {rest[0]} to {rest[-1]}")
+            yield _failed(
+                file, f"MISSING: {len(rest)} more expected tests did not run, {rest[0]} to {rest[-1]}"
+            )
 
 
 def _failed(nodeid: str, sentence: str) -> pytest.TestReport:

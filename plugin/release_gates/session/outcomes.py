@@ -19,7 +19,7 @@ GATE_PROPERTY = "gate"
 """Name of the user property that says to which gate a test belongs."""
 
 
-class LimitBroken(pytest.fail.Exception):
+class LimitBroken(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # a class, to pytest
     """The test did its work; what it measured does not hold. ``outcome`` is FAIL or INCONCLUSIVE."""
 
     def __init__(self, message: str, outcome: Outcome) -> None:

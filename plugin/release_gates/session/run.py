@@ -1,3 +1,187 @@
-"""A run as the ledger knows it: begun, concluded, taken back. Used by the pytest side and by the command line."""
+"""A run as the ledger knows it: begun, concluded, taken back. pytest and the command line both use it."""
 
 from __future__ import annotations
+
+import getpass
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from release_gates.candidate.keep import keep_candidate
+from release_gates.candidate.store import ArtifactStore
+from release_gates.candidate.verify import verify_artifacts
+from release_gates.errors import LedgerError
+from release_gates.host.facts import host_facts
+from release_gates.judge.decide import decide
+from release_gates.judge.gates import own_outcome
+from release_gates.ledger.evidence import EvidenceWriter
+from release_gates.ledger.history import history, runs
+from release_gates.ledger.protocol import Ledger
+from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.event import Event, GateFailed, RunFinished, RunInvalidated, RunStarted
+from release_gates.model.evidence import Evidence, RunHeader, TestRecord
+from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
+from release_gates.model.outcome import Outcome
+from release_gates.model.record import canonical
+from release_gates.model.verdict import Verdict
+from release_gates.session.verdict_file import write_hold, write_verdict
+
+
+def new_run_id(now: datetime) -> str:
+    """Return an id that sorts by time and is unique: ``20260131T120000Z-3f9a1c``."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def actor() -> str:
+    """Return who runs this: ``GATE_ACTOR``, else the operating system's user."""
+    return os.environ.get("GATE_ACTOR") or getpass.getuser()
+
+
+def begun_for(started: RunStarted) -> tuple[str, str, str]:
+    """Return what a run is about: environment, candidate digest, rules digest."""
+    return started.environment, started.candidate.digest, started.rules
+
+
+class Run:
+    """One run of one candidate against one environment's gates, from ``run_started`` to the verdict."""
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        snapshot: Mapping[str, str],
+        environment: EnvironmentPolicy,
+        candidate: ReleaseCandidate,
+        ledger: Ledger,
+        root: Path,
+        candidate_root: Path,
+        run: str,
+    ) -> None:
+        self.id = run
+        self._policy = policy
+        self._snapshot = snapshot
+        self._environment = environment
+        self._candidate = candidate
+        self._ledger = ledger
+        self._candidate_root = candidate_root
+        self._root = root
+        self._state = root / ".gates"
+
+    @property
+    def head(self) -> str:
+        """The ledger's head digest."""
+        return self._ledger.head()
+
+    def default_evidence(self) -> Path:
+        """Return where this run's evidence goes if nobody says otherwise."""
+        return self._state / "evidence" / f"{self.id}.jsonl"
+
+    def begin(self, evidence: Sequence[Path]) -> None:
+        """Check and keep the artifacts and the rules, and tell the ledger; from here on the entry is on HOLD.
+
+        Raises ``CandidateError`` if an artifact is not what its digest says.
+        """
+        now = datetime.now(UTC)
+        write_hold(self._state, self._environment.name, "run in progress", run=self.id, at=now)
+        self.keep_candidate()
+        ArtifactStore(self._state / "artifacts").put_bytes(canonical(dict(self._snapshot)))
+        started = RunStarted(
+            run=self.id,
+            environment=self._environment.name,
+            candidate=self._candidate,
+            rules=self._policy.digest,
+            actor=actor(),
+            evidence=tuple(self._relative(path) for path in evidence),
+        )
+        self._ledger.append(started, at=now)
+
+    def _relative(self, path: Path) -> str:
+        return str(path.relative_to(self._root) if path.is_relative_to(self._root) else path)
+
+    def keep_candidate(self) -> None:
+        """Put every artifact file into the store; ``CandidateError`` if one is not what its digest says."""
+        keep_candidate(self._candidate, self._candidate_root, self._state)
+
+    def header(self, command: Sequence[str], plugins: Sequence[str]) -> RunHeader:
+        """Return the first line of this run's evidence."""
+        return RunHeader(
+            run=self.id,
+            environment=self._environment.name,
+            candidate=self._candidate,
+            rules=self._policy.digest,
+            host=host_facts(),
+            actor=actor(),
+            command=tuple(command),
+            plugins=tuple(plugins),
+            started=datetime.now(UTC),
+        )
+
+    def failed(self, spec: GateSpec, record: TestRecord, *, limit_broken: bool) -> bool:
+        """Tell the ledger at once if a test shows its gate to FAIL; return whether it does."""
+        own = own_outcome(spec, record)
+        if own is not Outcome.FAIL and not limit_broken:
+            return False
+        fact = GateFailed(
+            run=self.id,
+            environment=self._environment.name,
+            candidate=self._candidate.digest,
+            gate=spec.name,
+            test=record.id,
+            because=record.because or "a limit is broken",
+        )
+        self._ledger.append(fact, at=datetime.now(UTC))
+        return True
+
+    def end_evidence(self, writer: EvidenceWriter, problems: Sequence[str]) -> None:
+        """Close the evidence: how the run ended, and whether the artifacts are still the same."""
+        changed = verify_artifacts(self._candidate, self._candidate_root)
+        writer.end(ended=datetime.now(UTC), problems=(*problems, *changed))
+
+    def conclude(self, evidence: Sequence[Evidence]) -> Verdict:
+        """Decide, commit the verdict to the ledger, and only then tell the verdict file."""
+        now = datetime.now(UTC)
+        event = self._ledger.append_after(lambda events: self._finished(evidence, events, now), at=now)
+        verdict = cast(RunFinished, event.fact).verdict
+        write_verdict(self._state, verdict, self._ledger.head())
+        return verdict
+
+    def _finished(self, evidence: Sequence[Evidence], events: Sequence[Event], now: datetime) -> RunFinished:
+        verdict = decide(
+            self._environment,
+            rules=self._policy.digest,
+            expected=self._policy.expected,
+            evidence=evidence,
+            history=history(
+                events,
+                candidate=self._candidate.digest,
+                environment=self._environment.name,
+                rules=self._policy.digest,
+                run=self.id,
+            ),
+            now=now,
+            local=self._ledger.local,
+            run=self.id,
+        )
+        return RunFinished(run=self.id, verdict=verdict)
+
+    def check_begun(self) -> None:
+        """Refuse to join a run that the ledger does not know as begun for exactly this."""
+        view = next(
+            (view for view in runs(tuple(self._ledger.events())) if view.started.run == self.id), None
+        )
+        asked = (self._environment.name, self._candidate.digest, self._policy.digest)
+        if view is None or view.verdict is not None or begun_for(view.started) != asked:
+            raise LedgerError(
+                f"run {self.id} was not begun for this environment, candidate and policy.",
+                slug="run-not-begun",
+                hint="Start it by `release-gates run`, and change nothing while it runs.",
+            )
+
+    def take_back(self, reason: str) -> None:
+        """Invalidate this run after its verdict."""
+        now = datetime.now(UTC)
+        self._ledger.append(RunInvalidated(run=self.id, by="pytest", reason=reason), at=now)
+        write_hold(self._state, self._environment.name, reason, run=self.id, at=now)

@@ -9,7 +9,7 @@ import pytest
 
 
 def setting(config: pytest.Config, name: str) -> tuple[str | None, Path]:
-    """Return the text of ``--gate-NAME`` / ``GATE_NAME`` / ini ``gate_NAME``, and the folder it is relative to.
+    """Return the text of ``--gate-NAME``, ``GATE_NAME`` or ini ``gate_NAME``, and the folder it starts from.
 
     An explicit empty text counts as given: precedence is tested with ``is not None``.
     """

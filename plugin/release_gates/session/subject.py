@@ -12,7 +12,7 @@ from release_gates.model.candidate import Artifact, ReleaseCandidate
 class Subject:
     """What is measured. Every artifact is re-hashed when it is asked for."""
 
-    def __init__(self, candidate: ReleaseCandidate, *, store: ArtifactStore, root: Path) -> None:
+    def __init__(self, candidate: ReleaseCandidate, *, store: ArtifactStore, root: Path | None) -> None:
         self._candidate = candidate
         self._store = store
         self._root = root
@@ -26,10 +26,12 @@ class Subject:
         return self._store.get(self._known(name).sha256)
 
     def artifact_source(self, name: str) -> Path | None:
-        """Return where an artifact was built, or None where that file is gone."""
+        """Return where an artifact was built, or None where nobody knows or that file is gone."""
         path = self._known(name).path
+        if self._root is None or not path:
+            return None
         built = self._root / path
-        return built if path and built.is_file() else None
+        return built if built.is_file() else None
 
     def _known(self, name: str) -> Artifact:
         artifact = self._candidate.artifact(name)

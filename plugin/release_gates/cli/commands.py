@@ -1,0 +1,51 @@
+"""The program ``release-gates`` and its commands."""
+
+from __future__ import annotations
+
+import click
+
+from release_gates import TOOL
+from release_gates.cli import candidates, deciding, ledgers, policies, starting
+from release_gates.cli.project import project_from
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(TOOL.rpartition(" ")[2], message=TOOL)
+@click.option("--gate-policy", metavar="DIR", help="Folder of the policy (default: gates/).")
+@click.option("--gate-candidate", metavar="FILE", help="The release candidate (default: candidate.toml).")
+@click.option("--gate-ledger", metavar="URL", help="The ledger (default: .gates/ledger.db).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@click.pass_context
+def program(
+    context: click.Context,
+    gate_policy: str | None,
+    gate_candidate: str | None,
+    gate_ledger: str | None,
+    as_json: bool,
+) -> None:
+    """Decide whether a release candidate may enter an environment.
+
+    Exit status: 0 for yes, 1 for HOLD (broken) or a plain no, 10 for HOLD (not proven), 2 for an error.
+    """
+    context.obj = project_from(gate_policy, gate_candidate, gate_ledger, json=as_json)
+
+
+for command in (
+    starting.demo,
+    starting.init,
+    policies.check,
+    policies.list_gates,
+    policies.expect,
+    candidates.candidate,
+    deciding.run,
+    deciding.decide_files,
+    deciding.explain,
+    deciding.status,
+    deciding.replay,
+    ledgers.adopt,
+    ledgers.first_release,
+    ledgers.invalidate,
+    ledgers.verify,
+    ledgers.promote,
+):
+    program.add_command(command)

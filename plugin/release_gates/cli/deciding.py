@@ -1,0 +1,242 @@
+"""``run``, ``decide``, ``explain``, ``status``, ``replay``: from a candidate to a verdict, and back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from release_gates.candidate.store import ArtifactStore
+from release_gates.cli.project import Project, environment_of, refusing, width
+from release_gates.errors import EvidenceError, LedgerError
+from release_gates.judge.decide import decide
+from release_gates.ledger.evidence import EvidenceWriter, read_evidence
+from release_gates.ledger.history import RunView, history, live_in, runs
+from release_gates.ledger.protocol import Ledger
+from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.event import Event
+from release_gates.model.record import canonical
+from release_gates.model.verdict import Verdict
+from release_gates.policy.load import policy_from_snapshot
+from release_gates.report.text import MOST_REASONS, explanation_lines, verdict_lines
+from release_gates.session.activation import RUN_VARIABLE
+from release_gates.session.deciding import NOT_PROVEN, exit_status
+from release_gates.session.run import Run, new_run_id
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("environment")
+@click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+@refusing
+def run(project: Project, environment: str, pytest_arguments: tuple[str, ...]) -> None:
+    """Run pytest -m gate_ENVIRONMENT from outside; the exit status is that of the committed verdict.
+
+    Arguments after -- go to pytest. A pytest that ends without a verdict, however it ends, is a HOLD.
+    """
+    started = _prepared(project, environment, project.candidate(), project.candidate_file.parent)
+    evidence = started.default_evidence()
+    started.begin([evidence])
+    status = _pytest(project, environment, started.id, evidence, pytest_arguments)
+    verdict = _view(project.ledger(), started.id)
+    if verdict.verdict is None:
+        closed = _close_unfinished(started, evidence, status)
+        project.say(closed, verdict_lines(closed, head=started.head, width=width()))
+        sys.exit(status if status > 1 else NOT_PROVEN)
+    if project.json:
+        project.say(verdict.verdict, [])
+    decided = exit_status(0, verdict.verdict) if not verdict.invalidated else NOT_PROVEN
+    sys.exit(max(status, decided) if status > 1 else decided)
+
+
+@click.command("decide")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--environment", required=True)
+@click.pass_obj
+@refusing
+def decide_files(project: Project, files: tuple[Path, ...], environment: str) -> None:
+    """Decide on evidence FILES that were measured in parts (pytest --gate-part)."""
+    evidence = [read_evidence(file) for file in files]
+    for part, file in zip(evidence, files, strict=True):
+        if part.header.environment != environment:
+            raise EvidenceError(
+                f"{file}: was measured for the entry to {part.header.environment}, not to {environment}.",
+                slug="evidence-of-another-entry",
+                hint=f"Measure with -m gate_{environment} --gate-part.",
+            )
+    joined = _prepared(project, environment, evidence[0].header.candidate, project.candidate_file.parent)
+    joined.begin([file.absolute() for file in files])
+    verdict = joined.conclude(evidence)
+    project.say(verdict, verdict_lines(verdict, head=joined.head, width=width()))
+    sys.exit(exit_status(0, verdict))
+
+
+@click.command()
+@click.argument("environment")
+@click.option("--run", "run_id", help="A run other than the newest.")
+@click.option("--all", "every", is_flag=True, help="Every reason, however many.")
+@click.pass_obj
+@refusing
+def explain(project: Project, environment: str, run_id: str | None, every: bool) -> None:
+    """Say why the newest verdict is as it is: blockers ranked, owners, how to run each again."""
+    views = [view for view in _runs(project.ledger()) if view.started.environment == environment]
+    chosen = [view for view in views if run_id in (None, view.started.run)]
+    if not chosen:
+        raise LedgerError(
+            f"the ledger has no run {run_id or ''} for the entry to {environment}.",
+            slug="unknown-run",
+            hint=f"`release-gates run {environment}` makes one; `release-gates status` lists them.",
+        )
+    verdict = chosen[-1].verdict
+    if verdict is None:
+        sentence = f"run {chosen[-1].started.run} has no verdict: it is in progress, or was killed"
+        project.say({"run": chosen[-1].started.run, "verdict": None, "because": sentence}, [sentence])
+        sys.exit(NOT_PROVEN)
+    owners = {gate.name: gate.owner for gate in verdict.gates}
+    most = len(verdict.reasons) if every else MOST_REASONS
+    lines = list(explanation_lines(verdict, owners, width=width(), most=most))
+    if chosen[-1].invalidated:
+        lines.append(f"This run was invalidated: {chosen[-1].invalidated}")
+    project.say(verdict, lines)
+    sys.exit(exit_status(0, verdict))
+
+
+@click.command()
+@click.pass_obj
+@refusing
+def status(project: Project) -> None:
+    """Show each environment: what is live, the newest run and its verdict."""
+    events = tuple(project.ledger().events())
+    names = [environment.name for environment in project.policy().environments]
+    rows = [_status(name, events) for name in names]
+    project.say(
+        rows, [f"{row['environment']:<12} live: {row['live']}\n{'':<12} {row['newest']}" for row in rows]
+    )
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.pass_obj
+@refusing
+def replay(project: Project, run_id: str) -> None:
+    """Decide RUN again from its stored inputs; the verdict has to be the same, byte for byte."""
+    ledger = project.ledger()
+    view = _view(ledger, run_id)
+    if view.verdict is None:
+        raise LedgerError(f"run {run_id} has no verdict to replay.", slug="run-unfinished", hint="")
+    again = _decided_again(project, ledger, view, view.verdict)
+    same = canonical(again) == canonical(view.verdict)
+    sentence = "the same verdict, byte for byte" if same else "ANOTHER verdict than the ledger has"
+    project.say({"same": same, "verdict": again}, [f"{run_id}: {again.title}: {sentence}"])
+    if not same:
+        sys.exit(1)
+
+
+def _decided_again(project: Project, ledger: Ledger, view: RunView, verdict: Verdict) -> Verdict:
+    stored = ArtifactStore(project.state / "artifacts").get(verdict.inputs.rules).read_bytes()
+    policy = policy_from_snapshot(msgspec.json.decode(stored, type=dict[str, str]))
+    candidate, environment = view.started.candidate.digest, verdict.environment
+    before = [event for event in ledger.events() if event.seq < view.verdict_seq]
+    return decide(
+        environment_of(policy, environment),
+        rules=policy.digest,
+        expected=policy.expected,
+        evidence=[read_evidence(project.root / path) for path in view.started.evidence],
+        history=history(
+            before, candidate=candidate, environment=environment, rules=policy.digest, run=view.started.run
+        ),
+        now=verdict.decided,
+        local=verdict.local,
+        run=view.started.run,
+    )
+
+
+def _prepared(project: Project, environment: str, candidate: ReleaseCandidate, folder: Path) -> Run:
+    snapshot = project.snapshot()
+    policy = policy_from_snapshot(snapshot, folder=project.policy_dir.name)
+    return Run(
+        policy=policy,
+        snapshot=snapshot,
+        environment=environment_of(policy, environment),
+        candidate=candidate,
+        ledger=project.ledger(),
+        root=project.root,
+        candidate_root=folder,
+        run=new_run_id(datetime.now(UTC)),
+    )
+
+
+def _pytest(project: Project, environment: str, run_id: str, evidence: Path, arguments: Sequence[str]) -> int:
+    command = [sys.executable, "-m", "pytest", "-m", f"gate_{environment}", "--rootdir", str(project.root)]
+    command += ["--gate-policy", str(project.policy_dir), "--gate-candidate", str(project.candidate_file)]
+    command += ["--gate-evidence", str(evidence)]
+    if project.ledger_url is not None:
+        command += ["--gate-ledger", project.ledger_url]
+    # JSON goes to stdout alone, so pytest's own words go to stderr then.
+    output: Any = sys.stderr if project.json else None
+    child = subprocess.Popen(
+        [*command, *arguments], env={**os.environ, RUN_VARIABLE: run_id}, stdout=output, cwd=project.root
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _frame: child.send_signal(received))
+    status = child.wait()
+    return 128 - status if status < 0 else status
+
+
+def _close_unfinished(started: Run, evidence: Path, status: int) -> Verdict:
+    """Commit the HOLD of a run whose pytest ended without a verdict, with whatever it measured."""
+    if not evidence.exists():
+        words = ("release-gates", "run")
+        writer = EvidenceWriter(evidence, started.header(words, ()))
+        started.end_evidence(writer, [f"pytest ended with exit status {status} before it measured anything"])
+    return started.conclude([read_evidence(evidence)])
+
+
+def _runs(ledger: Ledger) -> tuple[RunView, ...]:
+    return runs(tuple(ledger.events()))
+
+
+def _view(ledger: Ledger, run_id: str) -> RunView:
+    for view in _runs(ledger):
+        if view.started.run == run_id:
+            return view
+    raise LedgerError(
+        f"the ledger knows no run '{run_id}'.",
+        slug="unknown-run",
+        hint="`release-gates status` lists the newest.",
+    )
+
+
+def _status(environment: str, events: Sequence[Event]) -> dict[str, str]:
+    live = live_in(events, environment)
+    views = [view for view in runs(events) if view.started.environment == environment]
+    return {
+        "environment": environment,
+        "live": _live(live.candidate if live else None, known=live is not None),
+        "newest": _newest(views[-1]) if views else "no run yet",
+        "run": views[-1].started.run if views else "",
+    }
+
+
+def _live(candidate: ReleaseCandidate | None, *, known: bool) -> str:
+    if candidate is None:
+        return "nothing (first release)" if known else "unknown (`release-gates adopt`)"
+    return f"{candidate.name} {candidate.version} ({candidate.digest[:12]})"
+
+
+def _newest(view: RunView) -> str:
+    subject = f"{view.started.candidate.name} {view.started.candidate.version}"
+    when = f"{view.at:%Y-%m-%d %H:%M} UTC"
+    if view.invalidated:
+        return f"{subject}: run {view.started.run} of {when} was invalidated: {view.invalidated}"
+    if view.verdict is None:
+        return f"{subject}: run {view.started.run} of {when} has no verdict (in progress, or killed)"
+    return f"{subject}: {view.verdict.title}, {when}, run {view.started.run}: {view.verdict.because}"

@@ -1,0 +1,120 @@
+"""``adopt``, ``first-release``, ``invalidate``, ``verify``, ``promote``: what goes into the ledger by hand."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from release_gates.candidate.file import read_candidate
+from release_gates.candidate.keep import keep_candidate
+from release_gates.cli.project import Project, environment_of, refusing
+from release_gates.promotion import promote as promotion
+from release_gates.session.run import actor
+
+
+@click.command()
+@click.argument("environment")
+@click.option("--candidate", "file", type=click.Path(path_type=Path), help="Default: candidate.toml.")
+@click.option("--reason", required=True, help="Why this is known to be live.")
+@click.pass_obj
+@refusing
+def adopt(project: Project, environment: str, file: Path | None, reason: str) -> None:
+    """Record which candidate is live in ENVIRONMENT already: the baseline of the next entry."""
+    environment_of(project.policy(), environment)
+    path = (file or project.candidate_file).absolute()
+    candidate = read_candidate(path)
+    keep_candidate(candidate, path.parent, project.state)
+    event = promotion.adopt(
+        project.ledger(create=True),
+        environment=environment,
+        candidate=candidate,
+        by=actor(),
+        reason=reason,
+        now=datetime.now(UTC),
+    )
+    project.say(event, [f"{candidate.name} {candidate.version} is live in {environment} (event {event.seq})"])
+
+
+@click.command("first-release")
+@click.argument("environment")
+@click.option("--reason", required=True, help="Why nothing is live there.")
+@click.pass_obj
+@refusing
+def first_release(project: Project, environment: str, reason: str) -> None:
+    """Record that nothing is live in ENVIRONMENT yet, so that there is no baseline to compare with."""
+    environment_of(project.policy(), environment)
+    event = promotion.first_release(
+        project.ledger(create=True), environment=environment, by=actor(), reason=reason, now=datetime.now(UTC)
+    )
+    project.say(event, [f"the next entry to {environment} is a first release (event {event.seq})"])
+
+
+@click.command()
+@click.argument("run")
+@click.option("--by", required=True, help="Who decided this; not who ran it.")
+@click.option("--reason", required=True)
+@click.pass_obj
+@refusing
+def invalidate(project: Project, run: str, by: str, reason: str) -> None:
+    """Record that RUN counts for nothing, neither its FAIL nor its PROMOTE."""
+    event = promotion.invalidate(project.ledger(), run=run, by=by, reason=reason, now=datetime.now(UTC))
+    project.say(event, [f"run {run} counts for nothing now (event {event.seq})"])
+
+
+@click.command()
+@click.option("--head", "heads", multiple=True, help="A head digest that was printed earlier. Repeatable.")
+@click.pass_obj
+@refusing
+def verify(project: Project, heads: tuple[str, ...]) -> None:
+    """Check the ledger's whole chain, and that no head that a verdict file names is missing from it."""
+    ledger = project.ledger()
+    damage = ledger.verify(heads=[*heads, *_seen_heads(project)])
+    head = ledger.head()
+    lines = [each.sentence for each in damage] or [f"the ledger is whole; head {head}"]
+    data = {
+        "ok": not damage,
+        "head": head,
+        "damage": [{"seq": d.seq, "sentence": d.sentence} for d in damage],
+    }
+    project.say(data, lines)
+    if damage:
+        sys.exit(1)
+
+
+@click.command()
+@click.option("--to", "environment", required=True, metavar="ENV")
+@click.pass_obj
+@refusing
+def promote(project: Project, environment: str) -> None:
+    """Record that the candidate enters ENV; refused unless its newest run is a fresh PROMOTE."""
+    policy = project.policy()
+    candidate = project.candidate()
+    keep_candidate(candidate, project.candidate_file.parent, project.state)
+    event = promotion.promote(
+        project.ledger(),
+        environment=environment_of(policy, environment),
+        candidate=candidate,
+        rules=policy.digest,
+        by=actor(),
+        now=datetime.now(UTC),
+        root=project.root,
+        heads=_seen_heads(project),
+    )
+    line = f"{candidate.name} {candidate.version} ({candidate.digest[:12]}) is live in {environment} (event {event.seq})"
+    project.say(event, [line])
+
+
+def _seen_heads(project: Project) -> list[str]:
+    heads = []
+    for file in sorted(project.state.glob("verdict-*.json")):
+        try:
+            head = json.loads(file.read_text(encoding="utf-8")).get("ledger_head")
+        except (OSError, ValueError, AttributeError):
+            continue  # the file only tells; the ledger decides
+        if isinstance(head, str):
+            heads.append(head)
+    return heads

@@ -1,0 +1,91 @@
+"""``check``, ``list``, ``expect``: the policy and the tests that it expects."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from release_gates.cli.project import Project, refusing
+from release_gates.errors import PolicyError
+from release_gates.judge.limits import allowed
+from release_gates.policy.expected import diff_expected, render_expected
+from release_gates.policy.mistake import PolicyMistakes
+from release_gates.policy.review import review
+from release_gates.session.expecting import collected_gates
+
+
+@click.command()
+@click.pass_obj
+@refusing
+def check(project: Project) -> None:
+    """Read the policy: every mistake at once, then what deserves a second look."""
+    try:
+        policy = project.policy()
+    except PolicyMistakes as error:
+        project.say({"ok": False, "mistakes": [str(mistake) for mistake in error.mistakes]}, [str(error)])
+        sys.exit(1)
+    remarks = [str(remark) for remark in review(policy)]
+    gates = ", ".join(policy.gate_names()) or "no gates"
+    project.say(
+        {"ok": True, "rules": policy.digest, "remarks": remarks},
+        [f"{project.policy_dir.name}/: {gates}; rules {policy.digest[:12]}: no mistakes", *remarks],
+    )
+
+
+@click.command("list")
+@click.pass_obj
+@refusing
+def list_gates(project: Project) -> None:
+    """List each environment's gates with owner, severity, limits and the number of expected tests."""
+    policy = project.policy()
+    lines = []
+    for environment in policy.environments:
+        lines.append(f"entry to {environment.name}: {len(environment.gates)} gates")
+        for gate in environment.gates:
+            tests = len(policy.expected.get(gate.name, ()))
+            lines.append(f"  {gate.name}  ({gate.severity}, owner {gate.owner}, {tests} expected tests)")
+            lines.extend(f"      {rule.name}  {allowed(rule)}" for rule in gate.limits)
+    project.say(policy, lines)
+
+
+@click.command()
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; exit 1 if a file is out of date.")
+@click.pass_obj
+@refusing
+def expect(project: Project, only_check: bool) -> None:
+    """Write gates/expected/GATE.txt from the tests that pytest collects."""
+    policy = project.policy()
+    found = collected_gates(project.root, project.policy_dir)
+    changes = {}
+    for gate in policy.gate_names():
+        difference = diff_expected(policy.expected.get(gate, ()), found.get(gate, ()))
+        if difference.added or difference.removed or gate not in policy.expected:
+            changes[gate] = difference
+    if not only_check:
+        for gate in changes:
+            _write(project.policy_dir / "expected" / f"{gate}.txt", found.get(gate, ()))
+    lines = [line for gate, difference in changes.items() for line in _described(gate, *difference)]
+    project.say(changes, lines or ["expected tests are up to date"])
+    if only_check and changes:
+        sys.exit(1)
+
+
+def _write(path: Path, ids: tuple[str, ...]) -> None:
+    if not ids:
+        raise PolicyError(
+            f"{path.parent.name}/{path.name}: pytest collects no test for gate '{path.stem}'.",
+            slug="no-tests-for-gate",
+            hint=f'Mark one with pytest.mark.gate("{path.stem}"), or take the gate out of the policy.',
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render_expected(ids), encoding="utf-8")
+
+
+def _described(gate: str, added: tuple[str, ...], removed: tuple[str, ...]) -> list[str]:
+    return [
+        f"expected/{gate}.txt: {len(added)} added, {len(removed)} removed",
+        *(f"  + {test}" for test in added),
+        *(f"  - {test}" for test in removed),
+    ]

@@ -1,0 +1,132 @@
+"""Where a command works: root folder, policy, candidate, ledger; and how it speaks (text or JSON)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+import msgspec
+
+from release_gates import TOOL
+from release_gates.candidate.file import read_candidate
+from release_gates.errors import GateError, PolicyError
+from release_gates.ledger.opening import open_ledger
+from release_gates.ledger.protocol import Ledger
+from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.gate import EnvironmentPolicy, Policy
+from release_gates.policy.load import policy_from_snapshot
+from release_gates.policy.snapshot import read_snapshot
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """One project on disk, as the options of the command line name it."""
+
+    root: Path
+    policy_dir: Path
+    candidate_file: Path
+    ledger_url: str | None
+    json: bool
+
+    @property
+    def state(self) -> Path:
+        """Folder of everything that runs leave behind."""
+        return self.root / ".gates"
+
+    def snapshot(self) -> dict[str, str]:
+        """Return the text of everything in the policy folder."""
+        return read_snapshot(self.policy_dir, tool=TOOL)
+
+    def policy(self) -> Policy:
+        """Return the policy; ``PolicyError`` lists every mistake."""
+        return policy_from_snapshot(self.snapshot(), folder=self.policy_dir.name)
+
+    def candidate(self) -> ReleaseCandidate:
+        """Return the candidate that ``candidate.toml`` describes."""
+        return read_candidate(self.candidate_file)
+
+    def ledger(self, *, create: bool = False) -> Ledger:
+        """Open the ledger; one that is named and absent is an error unless ``create``."""
+        return open_ledger(self.ledger_url, base=Path.cwd(), state=self.state, create=create)
+
+    def say(self, data: object, lines: Iterable[str]) -> None:
+        """Print ``data`` as JSON, or the lines for people."""
+        if self.json:
+            click.echo(json.dumps(msgspec.to_builtins(data), indent=2, ensure_ascii=False))
+        else:
+            for line in lines:
+                click.echo(line)
+
+
+def environment_of(policy: Policy, name: str) -> EnvironmentPolicy:
+    """Return an environment of the policy by name, or refuse with the names that there are."""
+    environment = policy.environment(name)
+    if environment is None:
+        known = ", ".join(each.name for each in policy.environments)
+        raise PolicyError(
+            f"there is no environment '{name}'.", slug="unknown-environment", hint=f"There are: {known}."
+        )
+    return environment
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder upwards that holds ``gates/``, or ``start`` itself."""
+    return next((folder for folder in (start, *start.parents) if (folder / "gates").is_dir()), start)
+
+
+def width() -> int:
+    """Return the columns to write for: 60 to 200, 80 where nobody knows."""
+    import shutil
+
+    return min(200, max(60, shutil.get_terminal_size((80, 24)).columns))
+
+
+def refusing(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Turn a ``GateError`` into its sentence on stderr (or JSON) and exit status 2."""
+
+    @wraps(command)
+    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            return command(*args, **kwargs)
+        except GateError as error:
+            refuse(error)
+
+    return wrapper
+
+
+def refuse(error: GateError) -> NoReturn:
+    """Print an error in the form that was asked for and leave with status 2."""
+    context = click.get_current_context(silent=True)
+    project: Any = context.obj if context else None
+    if project is not None and project.json:
+        click.echo(json.dumps({"error": error.message, "slug": error.slug, "hint": error.hint}))
+    else:
+        click.echo(f"error: {error}", err=True)
+    sys.exit(2)
+
+
+def project_from(policy: str | None, candidate: str | None, ledger: str | None, *, json: bool) -> Project:
+    """Return the project that the options, else ``GATE_…`` variables, else the defaults name."""
+    root = find_root(Path.cwd())
+    return Project(
+        root=root,
+        policy_dir=_path(policy, "GATE_POLICY", root / "gates"),
+        candidate_file=_path(candidate, "GATE_CANDIDATE", root / "candidate.toml"),
+        ledger_url=ledger if ledger is not None else os.environ.get("GATE_LEDGER"),
+        json=json,
+    )
+
+
+def _path(option: str | None, variable: str, default: Path) -> Path:
+    text = option if option is not None else os.environ.get(variable)
+    return default if text is None else Path.cwd() / text

@@ -1,0 +1,1 @@
+"""The append-only, hash-chained record of runs, verdicts and promotions, and the evidence files beside it."""

@@ -1,0 +1,1 @@
+"""What moves a candidate: nothing but a PROMOTE verdict in the ledger."""

@@ -1,0 +1,114 @@
+"""The verdict as plain text: no colour needed, 60 columns and more."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from release_gates.model.outcome import Outcome, Severity
+from release_gates.model.verdict import GateJudgement, LimitJudgement, Reason, Verdict
+
+MOST_REASONS = 8
+"""So many reasons fit on a screen; ``explain --all`` shows every one."""
+
+
+def verdict_lines(verdict: Verdict, *, head: str, width: int = 80) -> list[str]:
+    """Return the block that ends a run: verdict, reason, gates, what to do next."""
+    return [
+        rule(f"{verdict.title}: entry to {verdict.environment}", width),
+        *wrapped(f"{verdict.because}.", width),
+        "",
+        *(line for gate in verdict.gates for line in gate_lines(gate, width)),
+        "",
+        *wrapped(subject(verdict), width),
+        *wrapped(f"next: {next_command(verdict)}", width),
+        *wrapped(f"ledger head {head}", width),
+    ]
+
+
+def subject(verdict: Verdict) -> str:
+    """Return one line on what was decided, in which run."""
+    candidate = verdict.candidate
+    local = ", LOCAL ledger (unsigned)" if verdict.local else ""
+    return (
+        f"{candidate.name} {candidate.version} "
+        f"(commit {candidate.commit[:10] or 'unknown'}, digest {candidate.digest[:12]}), "
+        f"run {verdict.run}, attempt {verdict.attempt} of {verdict.attempts_allowed}{local}"
+    )
+
+
+def gate_lines(gate: GateJudgement, width: int) -> Iterator[str]:
+    """Return one gate: outcome, owner, tests, then each limit with measured against allowed."""
+    severity = "" if gate.severity is Severity.BLOCKING else f" [{gate.severity}, blocks nothing]"
+    tests = f"{gate.ran} of {gate.expected} tests"
+    yield _clip(f"{gate.outcome:<12} {gate.name}{severity}   {tests}   owner {gate.owner}", width)
+    names = max((len(limit.name) for limit in gate.limits), default=0)
+    for limit in gate.limits:
+        yield _clip(limit_line(limit, names), width)
+    for problem in gate.problems:
+        if problem.outcome is not Outcome.PASS:
+            yield from wrapped(f"{problem.outcome}: {problem.because}", width, indent="    ")
+
+
+def limit_line(limit: LimitJudgement, names: int) -> str:
+    """Return one limit on a line; a mark in front tells what does not hold."""
+    mark = {Outcome.PASS: " ", Outcome.WARN: "~"}.get(limit.outcome, "!")
+    return f"  {mark} {limit.name:<{names}}  {limit.measured:>12}   {limit.allowed}"
+
+
+def reason_lines(reasons: Sequence[Reason], width: int, most: int = MOST_REASONS) -> Iterator[str]:
+    """Return the reasons against promotion, the worst first, numbered."""
+    for number, reason in enumerate(reasons[:most], start=1):
+        where = f"{reason.gate}: " if reason.gate else ""
+        yield from wrapped(f"{number}. {reason.outcome} {where}{reason.sentence}", width, indent="  ")
+    if len(reasons) > most:
+        yield f"  and {len(reasons) - most} more (--all)"
+
+
+def next_command(verdict: Verdict) -> str:
+    """Return the one command that a reader wants now."""
+    if verdict.promotes:
+        return f"release-gates promote --to {verdict.environment}"
+    return f"release-gates explain {verdict.environment}"
+
+
+def rerun_command(verdict: Verdict, gate: str) -> str:
+    """Return the command that runs just one gate again."""
+    return f"pytest -m 'gate_{verdict.environment}(gate=\"{gate}\")'"
+
+
+def explanation_lines(verdict: Verdict, owners: dict[str, str], *, width: int, most: int) -> Iterator[str]:
+    """Return why a verdict is as it is: blockers ranked, owners, and how to run each blocked gate again."""
+    yield rule(f"{verdict.title}: entry to {verdict.environment}", width)
+    yield from wrapped(f"{verdict.because}.", width)
+    yield ""
+    if verdict.reasons:
+        yield "Why, the worst first:"
+        yield from reason_lines(verdict.reasons, width, most)
+        yield ""
+    for gate in verdict.gates:
+        if gate.severity is Severity.BLOCKING and not gate.outcome.promotes:
+            yield from wrapped(
+                f"{gate.name}: owner {owners.get(gate.name, gate.owner)}; run it again:", width
+            )
+            yield f"  {rerun_command(verdict, gate.name)}"
+    yield ""
+    yield from wrapped(subject(verdict), width)
+
+
+def rule(title: str, width: int) -> str:
+    """Return a title between rules."""
+    return f" {title} ".center(width, "=")
+
+
+def wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """Return a text in lines of at most ``width``; control characters cannot move a terminal's cursor."""
+    clean = "".join(character if character.isprintable() else " " for character in text)
+    return textwrap.wrap(
+        clean, width, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False
+    )
+
+
+def _clip(line: str, width: int) -> str:
+    clean = "".join(character if character.isprintable() else " " for character in line)
+    return clean if len(clean) <= width else clean[: width - 1] + "…"

@@ -1,0 +1,51 @@
+"""Which tests belong to which gate, asked from pytest itself by collecting once in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from release_gates.errors import PolicyError
+from release_gates.session.marks import gate_of
+
+OUTPUT = "GATE_COLLECTED"
+"""Environment variable that names the file into which the collecting process writes."""
+
+
+def collected_gates(root: Path, policy_dir: Path) -> dict[str, tuple[str, ...]]:
+    """Return the node ids of each gate, sorted; ``PolicyError`` with pytest's output if collection fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "collected.json"
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--rootdir", str(root)]
+        command += ["-p", "release_gates.session.expecting", "--gate-policy", str(policy_dir)]
+        environment = {**os.environ, OUTPUT: str(output)}
+        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode not in (0, 5) or not output.exists():
+            raise PolicyError(
+                f"pytest could not collect the tests (exit status {done.returncode}):\n"
+                f"{(done.stdout + done.stderr)[-3000:]}\n",
+                slug="not-collected",
+                hint="Mend what it says; `pytest --collect-only` shows it again.",
+            )
+        gates: dict[str, list[str]] = json.loads(output.read_text(encoding="utf-8"))
+    return {gate: tuple(sorted(tests)) for gate, tests in gates.items()}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """In the collecting process: write which test belongs to which gate."""
+    output = os.environ.get(OUTPUT)
+    if not output:
+        return
+    gates: dict[str, list[str]] = {}
+    for item in session.items:
+        gate = gate_of(item)
+        if gate is not None:
+            gates.setdefault(gate, []).append(item.nodeid)
+    Path(output).write_text(json.dumps(gates), encoding="utf-8")

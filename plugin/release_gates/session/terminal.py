@@ -1,0 +1,65 @@
+"""What a person sees at the end of a pytest run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from release_gates.judge.figures import figure
+from release_gates.model.measurement import Measurement
+from release_gates.model.verdict import Verdict
+from release_gates.report.text import rule, verdict_lines
+from release_gates.session.outcomes import attempts
+
+MOST_SHOWN = 40
+
+
+class VerdictBlock:
+    """Prints the verdict after everything else."""
+
+    def pytest_gate_decided(self, config: pytest.Config, verdict: Verdict, head: str) -> None:
+        """Print what was decided and why."""
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is None:
+            return
+        width = max(60, terminal._tw.fullwidth)
+        terminal.ensure_newline()
+        for number, line in enumerate(verdict_lines(verdict, head=head, width=width)):
+            terminal.write_line(line, bold=number == 0, green=number == 0 and verdict.promotes)
+
+    def pytest_gate_part_measured(self, config: pytest.Config, evidence: Path) -> None:
+        """Say that this was a part."""
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None:
+            terminal.ensure_newline()
+            terminal.write_line(f"PART: evidence in {evidence}; nothing was decided.")
+
+
+class Showing:
+    """Without ``gate_<environment>`` in ``-m``: shows what was measured and decides nothing."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[str, Measurement]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect measurements."""
+        if report.when == "call":
+            for attempt in attempts(report.user_properties)[-1:]:
+                self._seen.extend((report.nodeid, measurement) for measurement in attempt.measurements)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """List what was measured."""
+        if not self._seen:
+            return
+        terminalreporter.write_line(rule("measured, nothing decided", 80))
+        for nodeid, measurement in self._seen[:MOST_SHOWN]:
+            value = (
+                measurement.because
+                if measurement.value is None
+                else figure(measurement.value, measurement.unit)
+            )
+            terminalreporter.write_line(f"{measurement.name}  {value}   {nodeid}")
+        if len(self._seen) > MOST_SHOWN:
+            terminalreporter.write_line(f"and {len(self._seen) - MOST_SHOWN} more")
+        terminalreporter.write_line("`-m gate_<environment>` decides an entry.")
