@@ -1,4 +1,4 @@
-"""``adopt``, ``first-release``, ``invalidate``, ``verify``, ``promote``: what goes into the ledger by hand."""
+"""``adopt``, ``first-release``, ``invalidate``, ``verify``, ``promote``: what people tell it."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def promote(project: Project, environment: str) -> None:
         root=project.root,
         heads=_seen_heads(project),
     )
-    line = f"{candidate.name} {candidate.version} ({candidate.digest[:12]}) is live in {environment} (event {event.seq})"
-    project.say(event, [line])
+    name = f"{candidate.name} {candidate.version} ({candidate.digest[:12]})"
+    project.say(event, [f"{name} is live in {environment} (event {event.seq})"])
 
 
 def _seen_heads(project: Project) -> list[str]:

@@ -122,6 +122,10 @@ def _gate_reasons(gates: Sequence[GateJudgement]) -> Iterator[Reason]:
                 yield Reason(outcome=limit.outcome, sentence=limit.because, gate=gate.name, test=limit.test)
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _open(sentence: str) -> Reason:
     return Reason(outcome=Outcome.ERROR, sentence=sentence)
 
@@ -130,7 +134,10 @@ def _sentence(reasons: Sequence[Reason], gates: Sequence[GateJudgement]) -> str:
     if not reasons:
         tests = sum(gate.ran for gate in gates)
         limits = sum(len(gate.limits) for gate in gates)
-        return f"{len(gates)} gates passed: {tests} tests ran, {limits} limits were measured and held"
+        return (
+            f"{_count(len(gates), 'gate')} passed: {_count(tests, 'test')} ran, "
+            f"{_count(limits, 'limit')} measured and none broken"
+        )
     first = reasons[0]
     where = f"{first.gate}: " if first.gate else ""
     others = len(reasons) - 1

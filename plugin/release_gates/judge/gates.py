@@ -178,4 +178,5 @@ def _earlier(spec: GateSpec, history: History) -> Iterator[TestProblem]:
                 outcome=Outcome.FAIL,
                 because=f"failed for these digests in run {failure.run}, and no later run replaces that: "
                 f"{failure.because}",
+                run=failure.run,
             )

@@ -20,7 +20,7 @@ from release_gates.model.event import (
     RunStarted,
 )
 from release_gates.model.outcome import Outcome, Severity
-from release_gates.model.verdict import Verdict
+from release_gates.model.verdict import GateJudgement, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,5 +115,12 @@ def _failures_in(event: Event) -> Iterator[PriorFailure]:
         yield PriorFailure(run=fact.run, gate=fact.gate, test=fact.test, because=fact.because)
     elif isinstance(fact, RunFinished):
         for gate in fact.verdict.gates:
-            if gate.outcome is Outcome.FAIL and gate.severity is Severity.BLOCKING:
-                yield PriorFailure(run=fact.run, gate=gate.name, test="", because=gate.because)
+            if gate.severity is Severity.BLOCKING:
+                yield from _own_failures(fact.run, gate)
+
+
+def _own_failures(run: str, gate: GateJudgement) -> Iterator[PriorFailure]:
+    """Yield what failed in this run itself, not what it had to repeat from an earlier one."""
+    for part in (*gate.limits, *gate.problems):
+        if part.outcome is Outcome.FAIL and not getattr(part, "run", ""):
+            yield PriorFailure(run=run, gate=gate.name, test=part.test, because=part.because)

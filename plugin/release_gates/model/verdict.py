@@ -21,13 +21,14 @@ class LimitJudgement(Record, frozen=True, kw_only=True):
 
 
 class TestProblem(Record, frozen=True, kw_only=True):
-    """One test that is not simply green."""
+    """One test that is not simply green; ``run`` names the earlier run that it comes from, if any."""
 
     __test__ = False
 
     test: str
     outcome: Outcome
     because: str
+    run: str = ""
 
 
 class GateJudgement(Record, frozen=True, kw_only=True):

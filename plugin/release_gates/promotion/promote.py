@@ -115,8 +115,8 @@ def _newest(views: Sequence[RunView], environment: str, candidate: ReleaseCandid
     newest = of_candidate[-1]
     if newest.started.rules != rules:
         raise PromotionRefused(
-            f"the rules changed since run {newest.started.run}: it was decided under {newest.started.rules[:12]}, "
-            f"gates/ is now {rules[:12]}.",
+            f"the rules changed since run {newest.started.run}: "
+            f"it was decided under {newest.started.rules[:12]}, gates/ is now {rules[:12]}.",
             slug="rules-changed",
             hint=f"`release-gates run {environment}` decides under the rules of today.",
         )
@@ -171,7 +171,7 @@ def _check_evidence(run: RunView, root: Path) -> None:
     found = tuple(_sha256(root / path, name) for path in run.started.evidence)
     if found != decided_on:
         raise PromotionRefused(
-            f"{', '.join(run.started.evidence)}: the evidence of run {name} is not what the verdict was decided on.",
+            f"{', '.join(run.started.evidence)}: the evidence of run {name} is not that of its verdict.",
             slug="evidence-changed",
             hint="Bring the original back, or run again.",
         )

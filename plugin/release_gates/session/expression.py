@@ -35,7 +35,7 @@ def deciding_environments(expression: str, environments: Iterable[str]) -> tuple
         _check(name, known, expression)
     if len(names) > MOST_NAMES:
         raise PolicyError(
-            f'-m "{expression}": {len(names)} names are too many to read an entry from (at most {MOST_NAMES}).',
+            f'-m "{expression}": {len(names)} names are too many (at most {MOST_NAMES}).',
             slug="expression-too-long",
             hint="Split the call.",
         )

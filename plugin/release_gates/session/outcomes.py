@@ -26,6 +26,8 @@ class LimitBroken(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # 
         super().__init__(message, pytrace=False)
         self.outcome = outcome
 
+    __module__ = "builtins"  # so that summaries say LimitBroken, as pytest does for its own Failed
+
 
 class Attempt(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One call of a test as it travels in ``user_properties``.

@@ -43,10 +43,13 @@ class Recording:
         self._expected = expected
         self._keep = keep
         self._open: dict[str, _Open] = {}
+        self._closed = False
         self.counted = 0
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note one phase of one test."""
+        if self._closed:
+            return
         test = self._open.get(report.nodeid)
         if test is None:
             gate = self._gate(report)
@@ -59,7 +62,8 @@ class Recording:
             self._finish(report.nodeid, test)
 
     def close(self) -> None:
-        """Record what never came to its end."""
+        """Record what never came to its end; later reports (those of missing tests) are nobody's evidence."""
+        self._closed = True
         for nodeid, test in self._open.items():
             self._finish(nodeid, test)
         self._open.clear()
