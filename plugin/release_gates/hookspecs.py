@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from release_gates.model.evidence import TestRecord
     from release_gates.model.verdict import Verdict
 
@@ -23,3 +25,7 @@ def pytest_gate_decided(config: pytest.Config, verdict: Verdict, head: str) -> N
 
     For reports and notifications: nothing that happens here changes the verdict.
     """
+
+
+def pytest_gate_part_measured(config: pytest.Config, evidence: Path) -> None:
+    """Take note that ``--gate-part`` wrote its evidence; nothing was decided."""

@@ -1,4 +1,4 @@
-"""pytest11 entry point: options, ini keys, marks and registration. Imports nothing of ours until there are gates."""
+"""pytest11 entry point: options, ini keys, marks and registration. Light until there are gates."""
 
 from __future__ import annotations
 

@@ -221,6 +221,7 @@ def _status(environment: str, events: Sequence[Event]) -> dict[str, str]:
     return {
         "environment": environment,
         "live": _live(live.candidate if live else None, known=live is not None),
+        "live_digest": live.candidate.digest if live and live.candidate else "",
         "newest": _newest(views[-1]) if views else "no run yet",
         "run": views[-1].started.run if views else "",
     }

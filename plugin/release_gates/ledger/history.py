@@ -121,6 +121,9 @@ def _failures_in(event: Event) -> Iterator[PriorFailure]:
 
 def _own_failures(run: str, gate: GateJudgement) -> Iterator[PriorFailure]:
     """Yield what failed in this run itself, not what it had to repeat from an earlier one."""
-    for part in (*gate.limits, *gate.problems):
-        if part.outcome is Outcome.FAIL and not getattr(part, "run", ""):
-            yield PriorFailure(run=run, gate=gate.name, test=part.test, because=part.because)
+    for limit in gate.limits:
+        if limit.outcome is Outcome.FAIL:
+            yield PriorFailure(run=run, gate=gate.name, test=limit.test, because=limit.because)
+    for problem in gate.problems:
+        if problem.outcome is Outcome.FAIL and not problem.run:
+            yield PriorFailure(run=run, gate=gate.name, test=problem.test, because=problem.because)

@@ -12,6 +12,10 @@ MOST_REASONS = 8
 """So many reasons fit on a screen; ``explain --all`` shows every one."""
 
 
+NOTHING = "-"
+"""What stands for a value that was not measured."""
+
+
 def verdict_lines(verdict: Verdict, *, head: str, width: int = 80) -> list[str]:
     """Return the block that ends a run: verdict, reason, gates, what to do next."""
     return [
@@ -45,6 +49,8 @@ def gate_lines(gate: GateJudgement, width: int) -> Iterator[str]:
     names = max((len(limit.name) for limit in gate.limits), default=0)
     for limit in gate.limits:
         yield _clip(limit_line(limit, names), width)
+        if limit.outcome is not Outcome.PASS and limit.measured == NOTHING:
+            yield from wrapped(limit.because, width, indent="      ")
     for problem in gate.problems:
         if problem.outcome is not Outcome.PASS:
             yield from wrapped(f"{problem.outcome}: {problem.because}", width, indent="    ")

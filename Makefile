@@ -1,0 +1,35 @@
+# `make` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint types gate-dev gate-staging gate-production clean
+
+PYTHON ?= python3
+VENV   := .venv/bin
+DEFECT ?=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: system packages, .venv, the project
+	@PYTHON=$(PYTHON) .ci/setup
+
+test: setup lint types ## lint, strict types, and the project's own tests
+	$(VENV)/python -m pytest plugin/tests -n 2 --dist worksteal -q
+
+lint: setup ## ruff
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+
+types: setup ## mypy, strict
+	$(VENV)/mypy
+	$(VENV)/mypy fixtures suites benchmarks conftest.py
+
+gate-dev gate-staging gate-production: gate-%: setup ## build the reference system and decide on its entry [DEFECT=name]
+	@$(VENV)/python -m fixtures.prepare $* $(if $(DEFECT),--defect $(DEFECT))
+	@$(VENV)/release-gates run $*
+
+accuracy-%: setup ## measure a family's speed and accuracy, e.g. make accuracy-core [ACCURACY=quick]
+	@test -f benchmarks/$*.py || { echo "no family '$*'; there are: $(filter-out __init__ table,$(basename $(notdir $(wildcard benchmarks/*.py))))"; exit 1; }
+	@$(VENV)/python -m benchmarks.$* $(if $(filter quick,$(ACCURACY)),--quick)
+
+clean: ## remove what was built, the ledger included
+	rm -rf build .gates candidate.toml

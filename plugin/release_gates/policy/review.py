@@ -1,0 +1,98 @@
+"""What deserves a second look in a policy that has no mistake; ``release-gates check`` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
+from release_gates.model.limit import Bound, Limit, LimitRule
+from release_gates.model.record import Record
+from release_gates.model.units import dimension, exact
+
+
+class Remark(Record, frozen=True, kw_only=True):
+    """One remark: where it applies, and what a reviewer should know."""
+
+    place: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.sentence}"
+
+
+def review(policy: Policy) -> tuple[Remark, ...]:
+    """Return all remarks, in the order of the promotion path."""
+    return tuple(
+        remark for environment in policy.environments for remark in _of_environment(policy, environment)
+    )
+
+
+def _of_environment(policy: Policy, environment: EnvironmentPolicy) -> Iterator[Remark]:
+    if environment.local_may_promote and environment is policy.environments[-1]:
+        yield Remark(
+            place=environment.name,
+            sentence="the last environment accepts verdicts of a local, unsigned ledger",
+        )
+    parent = policy.environment(environment.extends)
+    for gate in environment.gates:
+        place = f"{environment.name}, gate {gate.name}"
+        before = parent.gate(gate.name) if parent else None
+        if before is None:
+            yield from _of_gate(policy, gate, place)
+        else:
+            yield from _weakened(before, gate, place)
+
+
+def _of_gate(policy: Policy, gate: GateSpec, place: str) -> Iterator[Remark]:
+    if not policy.expected.get(gate.name):
+        sentence = "no expected tests, so it holds every candidate: run `release-gates expect`"
+        yield Remark(place=place, sentence=sentence)
+    for rule in gate.limits:
+        if "*" in rule.name:
+            both = [
+                each.name for each in gate.limits if each is not rule and fnmatchcase(each.name, rule.name)
+            ]
+            for name in both:
+                yield Remark(
+                    place=place, sentence=f'"{rule.name}" also applies to "{name}": both have to hold'
+                )
+
+
+def _weakened(before: GateSpec, after: GateSpec, place: str) -> Iterator[Remark]:
+    if after.severity != before.severity:
+        yield Remark(place=place, sentence=f"severity is {after.severity}, the parent's is {before.severity}")
+    rules = {rule.name: rule for rule in after.limits}
+    for rule in before.limits:
+        yield from _weaker_rule(rule, rules.get(rule.name, rule), place)
+
+
+def _weaker_rule(before: LimitRule, after: LimitRule, place: str) -> Iterator[Remark]:
+    for word in ("limit", "baseline"):
+        old, new = getattr(before, word), getattr(after, word)
+        if old is not None and (new is None or _is_weaker(old, new)):
+            now = new.text if new else "nothing"
+            yield Remark(
+                place=place,
+                sentence=f'the {word} of "{before.name}" is {now}, weaker than the parent\'s {old.text}',
+            )
+
+
+def _is_weaker(old: Limit, new: Limit) -> bool:
+    return any(not any(_implies(bound, asked) for bound in new.bounds) for asked in old.bounds)
+
+
+def _implies(bound: Bound, asked: Bound) -> bool:
+    """Tell whether every value within ``bound`` is within ``asked``."""
+    if bound.unit != asked.unit and (
+        "pp" in (bound.unit, asked.unit) or dimension(bound.unit) != dimension(asked.unit)
+    ):
+        return False
+    new = exact(bound.value, bound.unit, asked.unit) if bound.unit != asked.unit else bound.value
+    if asked.operator == "==":
+        return bound.operator == "==" and new == asked.value
+    if bound.operator not in ("==", asked.operator[0], f"{asked.operator[0]}="):
+        return False
+    if new == asked.value:
+        return "=" in asked.operator or bound.operator == asked.operator
+    return (new < asked.value) == (asked.operator[0] == "<")

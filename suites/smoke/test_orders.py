@@ -1,0 +1,78 @@
+"""An order's life, seen from outside: acknowledged, on the book, filled, cancelled, refused."""
+
+import pytest
+
+from fixtures.exchange import Exchange, Level
+from release_gates.probes.service.fixtures import GateService
+
+pytestmark = pytest.mark.gate("smoke")
+
+
+def test_order_is_acknowledged_and_rests_on_the_book(exchange: Exchange) -> None:
+    """A limit order that meets nobody rests at its price."""
+    acknowledged = exchange.place("buy", price=10_000, quantity=10)
+    assert (acknowledged["status"], acknowledged["remaining"]) == ("resting", 10)
+    assert exchange.book() == {"bids": [Level(price=10_000, quantity=10, orders=1)], "asks": []}
+
+
+def test_orders_match_by_price_then_time(exchange: Exchange) -> None:
+    """The best price trades first, and at one price the older order."""
+    worse = exchange.place("sell", price=10_002, quantity=5)
+    older = exchange.place("sell", price=10_001, quantity=5)
+    younger = exchange.place("sell", price=10_001, quantity=5)
+    taken = exchange.place("buy", price=10_002, quantity=12)
+    assert [(fill["maker"], fill["price"], fill["quantity"]) for fill in taken["fills"]] == [
+        (older["id"], 10_001, 5),
+        (younger["id"], 10_001, 5),
+        (worse["id"], 10_002, 2),
+    ]
+
+
+def test_ioc_leaves_nothing_on_the_book(exchange: Exchange) -> None:
+    """What an immediate-or-cancel order cannot take at once is gone."""
+    exchange.place("sell", price=10_000, quantity=3)
+    taken = exchange.place("buy", price=10_000, quantity=10, kind="ioc")
+    assert taken["filled"] == 3
+    assert exchange.book() == {"bids": [], "asks": []}
+
+
+def test_cancelled_order_leaves_the_book(exchange: Exchange) -> None:
+    """After an acknowledged cancel the order is not there any more."""
+    order = exchange.place("buy", price=9_999, quantity=7)
+    exchange.cancel(order["id"])
+    assert exchange.book()["bids"] == [], f"order {order['id']} was cancelled and still rests on the book"
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        pytest.param(
+            {"side": "buy", "type": "limit", "price": 10_000, "quantity": 0}, 422, id="zero-quantity"
+        ),
+        pytest.param({"side": "buy", "type": "limit", "price": -1, "quantity": 1}, 422, id="negative-price"),
+        pytest.param(
+            {"side": "both", "type": "limit", "price": 10_000, "quantity": 1}, 400, id="unknown-side"
+        ),
+        pytest.param({"side": "buy", "type": "limit", "quantity": 1}, 400, id="no-price"),
+    ],
+)
+def test_bad_order_is_refused_with_a_reason(
+    exchange: Exchange, fields: dict[str, object], status: int
+) -> None:
+    """A bad order is refused, says why, and leaves the book as it was."""
+    answer = exchange.try_order(**fields)
+    assert answer.status_code == status, answer.text
+    assert answer.json().get("reason") or answer.json().get("message"), f"no reason: {answer.text}"
+    assert exchange.book() == {"bids": [], "asks": []}
+
+
+def test_metrics_count_what_happened(gate_service: GateService, exchange: Exchange) -> None:
+    """The scrape agrees with what this test did."""
+    first = exchange.place("buy", price=10_000, quantity=1)
+    exchange.place("sell", price=10_000, quantity=1)
+    exchange.place("buy", price=9_000, quantity=first["id"])
+    metrics = gate_service.metrics()
+    assert metrics.value("engine_orders_total", outcome="accepted") == 3
+    assert metrics.value("engine_fills_total") == 1
+    assert metrics.value("engine_order_latency_seconds_count") == 3
+    assert metrics.value("engine_ready") == 1
