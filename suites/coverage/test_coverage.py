@@ -2,7 +2,7 @@
 
 import pytest
 
-from release_gates.probes.coverage.fixtures import GateCoverage
+from release_gates.probes.coverage.assessment import GateCoverage
 
 pytestmark = pytest.mark.gate("coverage")
 

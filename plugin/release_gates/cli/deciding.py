@@ -26,7 +26,7 @@ from release_gates.model.event import Event
 from release_gates.model.record import canonical
 from release_gates.model.verdict import Verdict
 from release_gates.policy.load import policy_from_snapshot
-from release_gates.report.text import MOST_REASONS, explanation_lines, verdict_lines
+from release_gates.report.text import MOST_REASONS, explanation_lines, verdict_lines, wrapped
 from release_gates.session.activation import RUN_VARIABLE
 from release_gates.session.deciding import NOT_PROVEN, exit_status
 from release_gates.session.run import Run, new_run_id
@@ -115,11 +115,16 @@ def explain(project: Project, environment: str, run_id: str | None, every: bool)
 def status(project: Project) -> None:
     """Show each environment: what is live, the newest run and its verdict."""
     events = tuple(project.ledger().events())
-    names = [environment.name for environment in project.policy().environments]
-    rows = [_status(name, events) for name in names]
-    project.say(
-        rows, [f"{row['environment']:<12} live: {row['live']}\n{'':<12} {row['newest']}" for row in rows]
-    )
+    rows = [_status(environment.name, events) for environment in project.policy().environments]
+    lines = [
+        line
+        for row in rows
+        for line in (
+            f"{row['environment']}: live is {row['live']}",
+            *wrapped(str(row["newest"]), width(), "  "),
+        )
+    ]
+    project.say(rows, lines)
 
 
 @click.command()
@@ -215,13 +220,13 @@ def _view(ledger: Ledger, run_id: str) -> RunView:
     )
 
 
-def _status(environment: str, events: Sequence[Event]) -> dict[str, str]:
+def _status(environment: str, events: Sequence[Event]) -> dict[str, object]:
     live = live_in(events, environment)
     views = [view for view in runs(events) if view.started.environment == environment]
     return {
         "environment": environment,
+        "known": live is not None,
         "live": _live(live.candidate if live else None, known=live is not None),
-        "live_digest": live.candidate.digest if live and live.candidate else "",
         "newest": _newest(views[-1]) if views else "no run yet",
         "run": views[-1].started.run if views else "",
     }

@@ -12,6 +12,9 @@ MOST_REASONS = 8
 """So many reasons fit on a screen; ``explain --all`` shows every one."""
 
 
+MOST_PROBLEMS = 3
+"""So many tests of one gate are told of in the block that ends a run."""
+
 NOTHING = "-"
 """What stands for a value that was not measured."""
 
@@ -51,9 +54,10 @@ def gate_lines(gate: GateJudgement, width: int) -> Iterator[str]:
         yield _clip(limit_line(limit, names), width)
         if limit.outcome is not Outcome.PASS and limit.measured == NOTHING:
             yield from wrapped(limit.because, width, indent="      ")
-    for problem in gate.problems:
-        if problem.outcome is not Outcome.PASS:
-            yield from wrapped(f"{problem.outcome}: {problem.because}", width, indent="    ")
+    for problem in gate.problems[:MOST_PROBLEMS]:
+        yield from wrapped(f"{problem.outcome}: {problem.because}", width, indent="    ")
+    if len(gate.problems) > MOST_PROBLEMS:
+        yield f"    and {len(gate.problems) - MOST_PROBLEMS} more"
 
 
 def limit_line(limit: LimitJudgement, names: int) -> str:
@@ -98,7 +102,7 @@ def explanation_lines(verdict: Verdict, owners: dict[str, str], *, width: int, m
                 f"{gate.name}: owner {owners.get(gate.name, gate.owner)}; run it again:", width
             )
             yield f"  {rerun_command(verdict, gate.name)}"
-    yield ""
+            yield ""
     yield from wrapped(subject(verdict), width)
 
 
