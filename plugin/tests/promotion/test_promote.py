@@ -1,0 +1,247 @@
+"""Promotion: one row for each refusal, and the one way through."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from release_gates.errors import GateError, PromotionRefused
+from release_gates.ledger.history import history, live_in
+from release_gates.ledger.sqlite import SqliteLedger
+from release_gates.model.candidate import Artifact, ReleaseCandidate
+from release_gates.model.event import GateFailed, Promoted, RunFinished, RunStarted
+from release_gates.model.gate import EnvironmentPolicy, GateSpec
+from release_gates.model.outcome import Outcome, Severity
+from release_gates.model.verdict import CandidateName, GateJudgement, Inputs, LimitJudgement, Verdict
+from release_gates.promotion.promote import adopt, first_release, invalidate, promote
+
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+RULES = "r" * 64
+ENVIRONMENT = EnvironmentPolicy(
+    name="staging", gates=(GateSpec(name="smoke", owner="me"),), local_may_promote=True
+)
+
+
+def candidate(content: str = "1") -> ReleaseCandidate:
+    sha256 = hashlib.sha256(content.encode()).hexdigest()
+    return ReleaseCandidate(
+        name="engine", version="1.1.0", commit="abc", artifacts=(Artifact(name="a", sha256=sha256, path="a"),)
+    )
+
+
+def judged(outcome: Outcome) -> GateJudgement:
+    limit = LimitJudgement(
+        name="a.b", outcome=outcome, because="a.b is 9 ms", measured="9 ms", allowed="<= 5 ms"
+    )
+    return GateJudgement(
+        name="smoke",
+        owner="me",
+        severity=Severity.BLOCKING,
+        outcome=outcome,
+        because="",
+        expected=1,
+        ran=1,
+        limits=(limit,),
+        problems=(),
+    )
+
+
+@dataclass
+class World:
+    """A ledger with one finished run, and everything that promotion asks."""
+
+    ledger: SqliteLedger
+    root: Path
+
+    def start(self, run: str, *, content: str = "1", rules: str = RULES, at: datetime = NOW) -> None:
+        (self.root / f"{run}.jsonl").write_text(run)
+        fact = RunStarted(
+            run=run,
+            environment="staging",
+            candidate=candidate(content),
+            rules=rules,
+            actor="ann",
+            evidence=(f"{run}.jsonl",),
+        )
+        self.ledger.append(fact, at=at)
+
+    def finish(
+        self, run: str, outcome: Outcome = Outcome.PASS, *, at: datetime = NOW, local: bool = True
+    ) -> None:
+        promotes = outcome.promotes
+        sha256 = hashlib.sha256((self.root / f"{run}.jsonl").read_bytes()).hexdigest()
+        verdict = Verdict(
+            verdict="PROMOTE" if promotes else "HOLD",
+            kind="" if promotes else "broken" if outcome is Outcome.FAIL else "not proven",
+            because="a.b is 9 ms",
+            environment="staging",
+            candidate=CandidateName(name="engine", version="1.1.0", commit="abc", digest=candidate().digest),
+            run=run,
+            local=local,
+            attempt=1,
+            attempts_allowed=3,
+            decided=at,
+            gates=(judged(outcome),),
+            reasons=(),
+            inputs=Inputs(rules=RULES, evidence=(sha256,), history="h"),
+        )
+        self.ledger.append(RunFinished(run=run, verdict=verdict), at=at)
+
+    def promote(
+        self,
+        *,
+        content: str = "1",
+        rules: str = RULES,
+        now: datetime = NOW + timedelta(minutes=1),
+        environment: EnvironmentPolicy = ENVIRONMENT,
+        heads: tuple[str, ...] = (),
+    ) -> Promoted:
+        event = promote(
+            self.ledger,
+            environment=environment,
+            candidate=candidate(content),
+            rules=rules,
+            by="bob",
+            now=now,
+            root=self.root,
+            heads=heads,
+        )
+        assert isinstance(event.fact, Promoted)
+        return event.fact
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(SqliteLedger.open(tmp_path / "ledger.db", create=True), tmp_path)
+    world.start("run-1")
+    world.finish("run-1")
+    return world
+
+
+def test_fresh_promote_for_these_digests_and_rules_goes_through(world: World) -> None:
+    assert world.promote().run == "run-1"
+    live = live_in(world.ledger.events(), "staging")
+    assert live is not None
+    assert live.candidate == candidate()
+
+
+def _edit_evidence(world: World) -> None:
+    path = world.root / "run-1.jsonl"
+    path.write_bytes(path.read_bytes()[:-1] + b"X")
+
+
+def _newer(outcome: Outcome) -> Callable[[World], None]:
+    def change(world: World) -> None:
+        world.start("run-2")
+        world.finish("run-2", outcome)
+
+    return change
+
+
+REFUSALS: list[tuple[str, Callable[[World], object], dict[str, object], str]] = [
+    ("other candidate", lambda w: None, {"content": "2"}, "never-measured"),
+    ("rules changed", lambda w: None, {"rules": "x" * 64}, "rules-changed"),
+    ("newer run under other rules", lambda w: w.start("run-2", rules="x" * 64), {}, "rules-changed"),
+    ("run in progress", lambda w: w.start("run-2"), {}, "run-unfinished"),
+    ("newer FAIL", _newer(Outcome.FAIL), {}, "verdict-is-hold"),
+    ("newer INCONCLUSIVE", _newer(Outcome.INCONCLUSIVE), {}, "verdict-is-hold"),
+    ("stale", lambda w: None, {"now": NOW + timedelta(hours=25)}, "verdict-stale"),
+    ("clock set back", lambda w: None, {"now": NOW - timedelta(seconds=5)}, "verdict-from-the-future"),
+    ("evidence edited", _edit_evidence, {}, "evidence-changed"),
+    ("evidence gone", lambda w: (w.root / "run-1.jsonl").unlink(), {}, "evidence-absent"),
+    (
+        "local verdict",
+        lambda w: None,
+        {"environment": msgspec.structs.replace(ENVIRONMENT, local_may_promote=False)},
+        "local-verdict",
+    ),
+    ("tail cut off", lambda w: None, {"heads": ("f" * 64,)}, "ledger-damaged"),
+    ("live already", lambda w: w.promote(), {}, "already-live"),
+    (
+        "invalidated",
+        lambda w: invalidate(w.ledger, run="run-1", by="carl", reason="wrong host", now=NOW),
+        {},
+        "run-invalidated",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "slug"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
+)
+def test_refusal(
+    world: World, change: Callable[[World], object], arguments: dict[str, object], slug: str
+) -> None:
+    change(world)
+    before = world.ledger.head()
+    with pytest.raises(PromotionRefused) as refused:
+        world.promote(**arguments)  # type: ignore[arg-type]
+    assert refused.value.slug == slug
+    assert len(refused.value.message) > 20
+    assert world.ledger.head() == before
+
+
+class TestHistory:
+    def history(
+        self, world: World, run: str = "now", rules: str = RULES
+    ) -> tuple[list[str], tuple[str, ...]]:
+        found = history(
+            world.ledger.events(), candidate=candidate().digest, environment="staging", rules=rules, run=run
+        )
+        return [failure.run for failure in found.failures], found.unproven_runs
+
+    def test_promote_leaves_nothing_to_answer_for(self, world: World) -> None:
+        assert self.history(world) == ([], ())
+
+    def test_fail_sticks_under_any_rules_and_attempts_count_under_the_same(self, world: World) -> None:
+        _newer(Outcome.FAIL)(world)
+        assert self.history(world) == (["run-2"], ("run-2",))
+        assert self.history(world, rules="x" * 64) == (["run-2"], ())
+
+    def test_fail_of_a_killed_run_sticks(self, world: World) -> None:
+        world.start("run-2")
+        fact = GateFailed(
+            run="run-2",
+            environment="staging",
+            candidate=candidate().digest,
+            gate="smoke",
+            test="t",
+            because="b",
+        )
+        world.ledger.append(fact, at=NOW)
+        assert self.history(world) == (["run-2"], ("run-2",))
+
+    def test_invalidated_run_counts_for_nothing(self, world: World) -> None:
+        _newer(Outcome.FAIL)(world)
+        invalidate(world.ledger, run="run-2", by="carl", reason="broken host", now=NOW)
+        assert self.history(world) == ([], ())
+
+    def test_other_candidate_and_the_run_itself_do_not_count(self, world: World) -> None:
+        world.start("other", content="2")
+        world.start("now")
+        assert self.history(world) == ([], ())
+
+
+class TestByHand:
+    def test_invalidate_needs_somebody_else_a_reason_and_a_run(self, world: World) -> None:
+        rows = [
+            ("run-1", " ANN ", "why", "invalidated-by-runner"),
+            ("run-1", "carl", "  ", "no-reason"),
+            ("run-7", "carl", "why", "unknown-run"),
+        ]
+        for run, by, reason, slug in rows:
+            with pytest.raises(GateError) as refused:
+                invalidate(world.ledger, run=run, by=by, reason=reason, now=NOW)
+            assert refused.value.slug == slug
+
+    def test_first_release_only_where_nothing_is_live(self, world: World) -> None:
+        first_release(world.ledger, environment="staging", by="ann", reason="new venue", now=NOW)
+        adopt(world.ledger, environment="staging", candidate=candidate(), by="ann", reason="it runs", now=NOW)
+        with pytest.raises(PromotionRefused, match="not-first-release"):
+            first_release(world.ledger, environment="staging", by="ann", reason="again", now=NOW)
