@@ -1,14 +1,22 @@
-"""What the events say: what is live, which runs there were, and what bears on one decision."""
+"""What the events say: what is live, which runs there were, and what bears on one decision.
+
+Read so that no event can hide a FAIL or lend a PROMOTE: a verdict counts for the run, environment, digests
+and rules that it names and for no other; of two verdicts of one run the worse counts; an invalidation by the
+run's own actor, or by its own process, takes a PROMOTE back but forgives nothing.
+"""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
 from release_gates.model.event import (
     Adopted,
     Event,
+    Fact,
     FirstRelease,
     GateFailed,
     History,
@@ -20,7 +28,10 @@ from release_gates.model.event import (
     RunStarted,
 )
 from release_gates.model.outcome import Outcome, Severity
-from release_gates.model.verdict import GateJudgement, Verdict
+from release_gates.model.verdict import GateJudgement, LimitJudgement, TestProblem, Verdict
+
+ITS_OWN = "pytest"
+"""Who takes back a run from inside its own process (``RunInvalidated.by``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +44,8 @@ class RunView:
     verdict_seq: int
     invalidated: str
     """Why it counts for nothing; "" where it counts."""
+    forgiven: bool = False
+    """Whether somebody else invalidated it, so that its FAILs and its attempt do not count either."""
 
     @property
     def promotes(self) -> bool:
@@ -43,24 +56,24 @@ class RunView:
 def history(events: Iterable[Event], *, candidate: str, environment: str, rules: str, run: str) -> History:
     """Return what bears on deciding ``run``: the live build, earlier FAILs, earlier runs that proved nothing.
 
-    FAILs count for the same artifact digests and environment under any rules; unproven runs are
-    counted under the same rules only. Invalidated runs count for neither.
+    FAILs count for the same artifact digests and environment under any rules; unproven runs are those that
+    started before, under the same rules. Runs that somebody else invalidated count for neither.
     """
     known = list(events)
-    earlier = [
-        view
-        for view in runs(known)
-        if view.started.run != run
-        and view.started.environment == environment
-        and view.started.candidate.digest == candidate
-        and not view.invalidated
-    ]
-    counted = {view.started.run for view in earlier}
     return History(
         live=live_in(known, environment),
-        failures=tuple(_failures(known, counted)),
+        failures=tuple(
+            failure
+            for _, failure in failures(known, candidate=candidate, environment=environment)
+            if failure.run != run
+        ),
         unproven_runs=tuple(
-            view.started.run for view in earlier if view.started.rules == rules and not view.promotes
+            view.started.run
+            for view in _before(runs(known), run)
+            if view.started.environment == environment
+            and view.started.candidate.digest == candidate
+            and view.started.rules == rules
+            and not (view.promotes or view.forgiven)
         ),
     )
 
@@ -77,53 +90,115 @@ def live_in(events: Iterable[Event], environment: str) -> Live | None:
     return live
 
 
+def live_since(events: Iterable[Event], environment: str) -> int:
+    """Return the number of the event that told last what is live in an environment; 0 for none."""
+    return max(
+        (
+            event.seq
+            for event in events
+            if isinstance(event.fact, (Adopted, Promoted, FirstRelease))
+            and event.fact.environment == environment
+        ),
+        default=0,
+    )
+
+
 def runs(events: Sequence[Event]) -> tuple[RunView, ...]:
     """Return all runs in the order in which they started."""
-    invalidated = {
-        event.fact.run: event.fact.reason for event in events if isinstance(event.fact, RunInvalidated)
-    }
-    finished = {event.fact.run: event for event in events if isinstance(event.fact, RunFinished)}
+    finished: dict[str, list[tuple[int, Verdict]]] = {}
+    invalidations: dict[str, list[RunInvalidated]] = {}
+    for event in events:
+        if isinstance(event.fact, RunFinished):
+            finished.setdefault(event.fact.run, []).append((event.seq, event.fact.verdict))
+        elif isinstance(event.fact, RunInvalidated):
+            invalidations.setdefault(event.fact.run, []).append(event.fact)
     return tuple(
-        RunView(
-            started=event.fact,
-            at=event.at,
-            verdict=_verdict(finished.get(event.fact.run)),
-            verdict_seq=finished[event.fact.run].seq if event.fact.run in finished else 0,
-            invalidated=invalidated.get(event.fact.run, ""),
-        )
+        _view(event, event.fact, finished.get(event.fact.run, ()), invalidations.get(event.fact.run, ()))
         for event in events
         if isinstance(event.fact, RunStarted)
     )
 
 
-def _verdict(event: Event | None) -> Verdict | None:
-    return event.fact.verdict if event is not None and isinstance(event.fact, RunFinished) else None
+def failures(
+    events: Sequence[Event], *, candidate: str, environment: str
+) -> Iterator[tuple[int, PriorFailure]]:
+    """Yield each FAIL of a candidate's digests for an environment, with the number of its event.
 
-
-def _failures(events: Sequence[Event], counted: set[str]) -> Iterator[PriorFailure]:
+    One for each run and gate, the first; none of a run that somebody else invalidated.
+    """
+    forgiven = {view.started.run for view in runs(events) if view.forgiven}
     seen: set[tuple[str, str]] = set()
     for event in events:
-        for failure in _failures_in(event):
-            if failure.run in counted and (failure.run, failure.gate) not in seen:
+        for failure in _failures_in(event.fact, candidate, environment):
+            if failure.run not in forgiven and (failure.run, failure.gate) not in seen:
                 seen.add((failure.run, failure.gate))
-                yield failure
+                yield event.seq, failure
 
 
-def _failures_in(event: Event) -> Iterator[PriorFailure]:
-    fact = event.fact
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are one person's, as far as spelling tells."""
+    return _spelling(one) == _spelling(other)
+
+
+def _spelling(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _before(views: Sequence[RunView], run: str) -> Iterator[RunView]:
+    return takewhile(lambda view: view.started.run != run, views)
+
+
+def _view(
+    event: Event,
+    started: RunStarted,
+    finished: Sequence[tuple[int, Verdict]],
+    invalidations: Sequence[RunInvalidated],
+) -> RunView:
+    own = [(seq, verdict) for seq, verdict in finished if seq > event.seq and _is_about(verdict, started)]
+    seq, verdict = min(own, key=lambda each: each[1].promotes, default=(0, None))
+    why = next((each.reason.strip() or "no reason was given" for each in invalidations), "")
+    return RunView(
+        started=started,
+        at=event.at,
+        verdict=verdict,
+        verdict_seq=seq,
+        invalidated=why,
+        forgiven=any(_by_another(each, started) for each in invalidations),
+    )
+
+
+def _is_about(verdict: Verdict, started: RunStarted) -> bool:
+    return (verdict.run, verdict.environment, verdict.candidate.digest, verdict.inputs.rules) == (
+        started.run,
+        started.environment,
+        started.candidate.digest,
+        started.rules,
+    )
+
+
+def _by_another(fact: RunInvalidated, started: RunStarted) -> bool:
+    return bool(fact.by.strip()) and not any(same_person(fact.by, own) for own in (started.actor, ITS_OWN))
+
+
+def _failures_in(fact: Fact, candidate: str, environment: str) -> Iterator[PriorFailure]:
     if isinstance(fact, GateFailed):
-        yield PriorFailure(run=fact.run, gate=fact.gate, test=fact.test, because=fact.because)
+        if (fact.candidate, fact.environment) == (candidate, environment):
+            yield PriorFailure(run=fact.run, gate=fact.gate, test=fact.test, because=fact.because)
     elif isinstance(fact, RunFinished):
-        for gate in fact.verdict.gates:
-            if gate.severity is Severity.BLOCKING:
+        verdict = fact.verdict
+        if (verdict.candidate.digest, verdict.environment) == (candidate, environment):
+            for gate in verdict.gates:
                 yield from _own_failures(fact.run, gate)
 
 
 def _own_failures(run: str, gate: GateJudgement) -> Iterator[PriorFailure]:
-    """Yield what failed in this run itself, not what it had to repeat from an earlier one."""
-    for limit in gate.limits:
-        if limit.outcome is Outcome.FAIL:
-            yield PriorFailure(run=run, gate=gate.name, test=limit.test, because=limit.because)
-    for problem in gate.problems:
-        if problem.outcome is Outcome.FAIL and not problem.run:
-            yield PriorFailure(run=run, gate=gate.name, test=problem.test, because=problem.because)
+    """Yield what failed first in this run itself, not what it had to repeat from an earlier one."""
+    if gate.severity is not Severity.BLOCKING:
+        return
+    parts: list[LimitJudgement | TestProblem] = [*gate.limits, *gate.problems]
+    failed = [part for part in parts if part.outcome is Outcome.FAIL]
+    own = [part for part in failed if not (isinstance(part, TestProblem) and part.run)]
+    if own:
+        yield PriorFailure(run=run, gate=gate.name, test=own[0].test, because=own[0].because)
+    elif gate.outcome is Outcome.FAIL and not failed:
+        yield PriorFailure(run=run, gate=gate.name, test="", because=gate.because)

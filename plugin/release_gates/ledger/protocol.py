@@ -21,7 +21,10 @@ class Ledger(Protocol):
         ...
 
     def append_after(self, decide: Callable[[Sequence[Event]], Fact], *, at: datetime) -> Event:
-        """Append what ``decide`` makes of all events so far, with nobody else appending in between."""
+        """Append what ``decide`` makes of all events so far, with nobody else appending in between.
+
+        ``LedgerError`` if the chain is damaged; what ``decide`` raises leaves the ledger as it was.
+        """
         ...
 
     def events(self) -> Iterator[Event]:

@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-
-import msgspec
+from urllib.parse import quote
 
 from release_gates.errors import LedgerError
-from release_gates.ledger.chain import START, Damage, Row, damage, to_event, to_row
+from release_gates.ledger.chain import CLOCK_TOLERANCE, START, Damage, Row, damage, to_event, to_row
+from release_gates.ledger.faults import clock_back, ledger_damaged, ledger_fault
+from release_gates.ledger.layout import is_empty, lay_out, layout_faults
 from release_gates.ledger.storage import network_file_system
 from release_gates.model.event import Event, Fact
 
-CLOCK_TOLERANCE = timedelta(seconds=60)
-"""So far the clock may go back between two events (time servers correct by less)."""
+BUSY_S = 30.0
+"""So long a writer waits for the others."""
 
-_SCHEMA = """
-CREATE TABLE events (
-    seq    INTEGER PRIMARY KEY,
-    kind   TEXT NOT NULL,
-    body   BLOB NOT NULL,
-    digest TEXT NOT NULL UNIQUE
-);
-CREATE TRIGGER events_no_update BEFORE UPDATE ON events
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER events_no_delete BEFORE DELETE ON events
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER events_in_order BEFORE INSERT ON events
-WHEN NEW.seq IS NOT (SELECT COALESCE(MAX(seq), 0) + 1 FROM events)
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-"""
+_ROWS = "SELECT seq, kind, body, digest FROM events ORDER BY seq"
 
 
 class SqliteLedger:
@@ -47,126 +34,170 @@ class SqliteLedger:
     @classmethod
     def open(cls, path: Path, *, create: bool) -> SqliteLedger:
         """Open a ledger file; ``LedgerError`` if it is absent and not to be made, or unfit."""
-        if not path.exists():
-            if not create:
-                raise LedgerError(
-                    f"{path}: there is no ledger.",
-                    slug="ledger-absent",
-                    hint="Bring it back from its backup; a new one begins with `release-gates adopt`.",
-                )
-            path.parent.mkdir(parents=True, exist_ok=True)
-        if kind := network_file_system(path.parent):
+        _prepare(path, create=create)
+        if kind := network_file_system(path):
             raise LedgerError(
                 f"{path}: lies on a network file system ({kind}), where SQLite loses events.",
                 slug="ledger-on-network",
                 hint="Put it on a local disk: --gate-ledger FILE.",
             )
         ledger = cls(path)
-        with ledger._transaction() as connection:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
-                for statement in _statements():
-                    connection.execute(statement)
+        with ledger._transaction("rwc" if create else "rw") as connection:
+            if is_empty(connection):
+                _refuse_absent(path, create=create)
+                lay_out(connection)
+            _check_layout(path, connection)
         return ledger
 
     def append(self, fact: Fact, *, at: datetime) -> Event:
-        """Append one fact."""
+        """Append one fact; ``LedgerError`` where the store or the clock refuses."""
         with self._transaction() as connection:
             return self._append(connection, fact, at)
 
     def append_after(self, decide: Callable[[Sequence[Event]], Fact], *, at: datetime) -> Event:
-        """Append what ``decide`` makes of all events so far, in one transaction."""
+        """Append what ``decide`` makes of all events so far, in one transaction.
+
+        The whole chain is verified first: from a damaged one nothing is decided.
+        """
         with self._transaction() as connection:
-            return self._append(connection, decide(tuple(map(self._event, _rows(connection)))), at)
+            rows = list(_rows(connection))
+            for found in damage(rows):
+                raise ledger_damaged(self._path, found.sentence)
+            return self._append(connection, decide(tuple(map(self._event, rows))), at)
 
     def events(self) -> Iterator[Event]:
-        """Yield every event, the oldest first."""
+        """Yield every event, the oldest first; ``LedgerError`` for one that cannot be read."""
         with self._connection() as connection:
             rows = list(_rows(connection))
         yield from map(self._event, rows)
 
     def head(self) -> str:
-        """Return the digest of the last event."""
+        """Return the digest of the last event, 64 zeros for none."""
         with self._connection() as connection:
-            row = connection.execute("SELECT digest FROM events ORDER BY seq DESC LIMIT 1").fetchone()
-        return str(row[0]) if row else START
+            last = _last(connection)
+        return last.digest if last else START
 
     def verify(self, *, heads: Sequence[str] = ()) -> tuple[Damage, ...]:
-        """Return all damage."""
+        """Return all damage, that of the store (its triggers) first."""
         with self._connection() as connection:
-            return tuple(damage(_rows(connection), heads))
+            store = [Damage(0, f"the store was changed: {fault}") for fault in layout_faults(connection)]
+            return (*store, *damage(_rows(connection), heads))
 
     def _append(self, connection: sqlite3.Connection, fact: Fact, at: datetime) -> Event:
-        row = connection.execute(
-            "SELECT seq, kind, body, digest FROM events ORDER BY seq DESC LIMIT 1"
-        ).fetchone()
-        last = self._event(Row(*row)) if row else None
-        if last is not None and at < last.at - CLOCK_TOLERANCE:
-            raise LedgerError(
-                f"{self._path}: the clock says {at:%Y-%m-%d %H:%M:%S} UTC, the last event is of "
-                f"{last.at:%Y-%m-%d %H:%M:%S}.",
-                slug="ledger-clock-back",
-                hint="Set the clock right (chronyc tracking) and run again.",
-            )
+        if at.tzinfo is None:
+            raise ValueError("an event needs a time with a time zone")
+        last = _last(connection)
+        self._check_end(last, at)
         event = Event(
             seq=last.seq + 1 if last else 1,
             at=at.astimezone(UTC),
-            prev=str(row[3]) if row else START,
+            prev=last.digest if last else START,
             fact=fact,
         )
         new = to_row(event)
         connection.execute(
-            "INSERT INTO events VALUES (?, ?, ?, ?)", (new.seq, new.kind, new.body, new.digest)
+            "INSERT INTO events VALUES (?, ?, ?, ?)", (new.seq, new.kind, new.body.decode(), new.digest)
         )
         return event
+
+    def _check_end(self, last: Row | None, at: datetime) -> None:
+        """Refuse to chain to a damaged event, and to one that the clock says is yet to come."""
+        if last is None:
+            return
+        event = self._event(last)
+        if to_row(event) != last:
+            raise ledger_damaged(self._path, f"event {last.seq} ({last.kind}) does not fit its digest")
+        if event.at - at > CLOCK_TOLERANCE:
+            raise clock_back(
+                self._path, f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", f"{event.at:%Y-%m-%d %H:%M:%S}"
+            )
 
     def _event(self, row: Row) -> Event:
         try:
             return to_event(row)
-        except (msgspec.MsgspecError, UnicodeError) as error:
-            raise LedgerError(
-                f"{self._path}: event {row.seq} ({row.kind}) cannot be read: {error}.",
-                slug="ledger-damaged",
-                hint="`release-gates verify` names all damage; bring the ledger back from its backup.",
+        except ValueError as error:
+            raise ledger_damaged(
+                self._path, f"event {row.seq} ({row.kind}) cannot be read: {error}"
             ) from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as connection:
+    def _transaction(self, mode: str = "rw") -> Iterator[sqlite3.Connection]:
+        """Hold the one write lock; whatever is raised inside leaves the ledger as it was."""
+        with self._connection(mode) as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        connection = None
+    def _connection(self, mode: str = "rw") -> Iterator[sqlite3.Connection]:
         try:
-            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            yield connection
+            # mode=rw: a ledger that vanished while we run is an error, not a new and empty one
+            with closing(_connected(self._path, mode)) as connection:
+                yield connection
         except sqlite3.Error as error:
-            raise LedgerError(
-                f"{self._path}: {error}.",
-                slug="ledger-unusable",
-                hint="Is it a ledger, writable, and is there room on the disk?",
-            ) from error
-        finally:
-            if connection is not None:
-                connection.close()
+            raise ledger_fault(self._path, error) from error
+
+
+def _connected(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
+    try:
+        connection.text_factory = bytes
+        journal = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if journal != b"wal":
+            raise sqlite3.OperationalError(f"its storage cannot hold a write-ahead log (only {journal!r})")
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(path: Path, *, create: bool) -> None:
+    try:
+        if not path.exists():
+            _refuse_absent(path, create=create)
+            path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(
+            f"{path}: cannot be reached ({error.strerror or error}).",
+            slug="ledger-unreadable",
+            hint="Check that its folder is a folder, and that this user may write there.",
+        ) from error
+
+
+def _refuse_absent(path: Path, *, create: bool) -> None:
+    if not create:
+        raise LedgerError(
+            f"{path}: there is no ledger.",
+            slug="ledger-absent",
+            hint="Bring it back from its backup; a new one begins with `release-gates adopt`.",
+        )
+
+
+def _check_layout(path: Path, connection: sqlite3.Connection) -> None:
+    if faults := list(layout_faults(connection)):
+        raise LedgerError(
+            f"{path}: is no ledger of this version: {'; '.join(faults)}.",
+            slug="ledger-layout",
+            hint="Use the release-gates that wrote it or its backup; a scratch ledger may be moved away.",
+        )
 
 
 def _rows(connection: sqlite3.Connection) -> Iterator[Row]:
-    for seq, kind, body, digest in connection.execute(
-        "SELECT seq, kind, body, digest FROM events ORDER BY seq"
-    ):
-        yield Row(seq, kind, body if isinstance(body, bytes) else str(body).encode(), digest)
+    return (_row(values) for values in connection.execute(_ROWS))
 
 
-def _statements() -> list[str]:
-    statements, text = [], ""
-    for line in _SCHEMA.strip().splitlines():
-        text += line + "\n"
-        if sqlite3.complete_statement(text):
-            statements.append(text)
-            text = ""
-    return statements
+def _last(connection: sqlite3.Connection) -> Row | None:
+    values = connection.execute(f"{_ROWS} DESC LIMIT 1").fetchone()
+    return _row(values) if values else None
+
+
+def _row(values: tuple[int, object, object, object]) -> Row:
+    """Return a row whatever was put into its columns: what is no text fits no digest."""
+    seq, kind, body, digest = values
+    return Row(seq, _text(kind), body if isinstance(body, bytes) else _text(body).encode(), _text(digest))
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else repr(value)

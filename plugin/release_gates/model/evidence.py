@@ -61,11 +61,15 @@ class TestRecord(Record, frozen=True, kw_only=True, tag_field="record", tag="tes
 
 
 class RunEnd(Record, frozen=True, kw_only=True, tag_field="record", tag="end"):
-    """Last line: how the run ended. ``problems`` is empty exactly if it ended normally."""
+    """Last line: how the run ended. ``problems`` is empty exactly if it ended normally.
+
+    ``sha256`` is over all lines before it: a file whose facts were changed does not pass for its run's.
+    """
 
     ended: datetime
     problems: tuple[str, ...]
     tests: int
+    sha256: str = ""
 
 
 class Evidence(Record, frozen=True, kw_only=True):

@@ -154,7 +154,7 @@ class TestStore:
     def test_file_that_is_no_database(self, tmp_path: Path) -> None:
         path = tmp_path / "ledger.db"
         path.write_bytes(b"this is not a database, it is a text of some length" * 20)
-        with pytest.raises(LedgerError, match="ledger-unusable"):
+        with pytest.raises(LedgerError, match="not-a-ledger"):
             SqliteLedger.open(path, create=True)
 
     def test_clock_that_went_back_is_refused(self, ledger: SqliteLedger) -> None:

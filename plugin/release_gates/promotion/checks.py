@@ -1,0 +1,193 @@
+"""Every reason to refuse a promotion. Each check is silent, or raises ``PromotionRefused``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from release_gates.errors import PromotionRefused
+from release_gates.ledger.history import RunView, failures, live_in, live_since
+from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.event import Event
+from release_gates.model.gate import EnvironmentPolicy
+from release_gates.model.outcome import Severity
+from release_gates.model.verdict import Verdict
+
+
+def check_candidate(candidate: ReleaseCandidate) -> None:
+    """Refuse a candidate that identifies nothing."""
+    if not candidate.artifacts:
+        raise PromotionRefused(
+            f"{candidate.name} {candidate.version} has no artifact, so nothing is identified.",
+            slug="nothing-to-promote",
+            hint="`release-gates candidate create` records what was built.",
+        )
+
+
+def newest_run(
+    views: Sequence[RunView], environment: str, candidate: ReleaseCandidate, rules: str
+) -> RunView:
+    """Return the newest run of exactly these digests; it has to be one under these rules, too."""
+    entries = [view for view in views if view.started.environment == environment]
+    own = [view for view in entries if view.started.candidate.digest == candidate.digest]
+    again = f"`release-gates run {environment}`"
+    if not own:
+        raise PromotionRefused(
+            f"no run ever measured {_name(candidate)} for the entry to {environment}{_other(entries)}.",
+            slug="never-measured",
+            hint=f"{again} measures it.",
+        )
+    newest = own[-1]
+    if newest.started.rules != rules:
+        raise PromotionRefused(
+            f"the rules changed since run {newest.started.run}: "
+            f"it was decided under {newest.started.rules[:12]}, gates/ is now {rules[:12]}.",
+            slug="rules-changed",
+            hint=f"Run the gate again: {again}.",
+        )
+    return newest
+
+
+def check_verdict(run: RunView, environment: EnvironmentPolicy, *, now: datetime, local: bool) -> Verdict:
+    """Return the run's verdict if it is a PROMOTE that is in force and fresh."""
+    name, verdict = run.started.run, run.verdict
+    again = f"`release-gates run {environment.name}`"
+    if run.invalidated:
+        raise PromotionRefused(
+            f"run {name} was invalidated: {run.invalidated}.", slug="run-invalidated", hint=f"{again} again."
+        )
+    if verdict is None:
+        raise PromotionRefused(
+            f"the newest run {name} has no verdict: it is in progress, or was killed.",
+            slug="run-unfinished",
+            hint=f"Wait for it, or {again} again.",
+        )
+    if not verdict.promotes:
+        raise PromotionRefused(
+            f"the newest run {name} ended in {verdict.title}: {verdict.because}.",
+            slug="verdict-is-hold",
+            hint=f"`release-gates explain {environment.name}`.",
+        )
+    _check_sound(name, verdict, environment)
+    if (verdict.local or local) and not environment.local_may_promote:
+        raise PromotionRefused(
+            f"the verdict of run {name} is LOCAL, and {environment.name} does not accept that.",
+            slug="local-verdict",
+            hint="Run it against a ledger that is not local, or set local_may_promote in gates/.",
+        )
+    _check_age(name, verdict, environment, now)
+    return verdict
+
+
+def check_no_failure(
+    events: Sequence[Event], run: RunView, candidate: ReleaseCandidate, environment: str
+) -> None:
+    """Refuse where a gate failed for these digests and the verdict does not know of it."""
+    for seq, failure in failures(events, candidate=candidate.digest, environment=environment):
+        if seq > run.verdict_seq or failure.run == run.started.run:
+            raise PromotionRefused(
+                f"gate {failure.gate} failed for these digests in run {failure.run}, and the verdict of run "
+                f"{run.started.run} does not take that into account: {failure.because}.",
+                slug="failed-since",
+                hint="Mend it and measure the new candidate; or somebody else, with a reason, "
+                f"`release-gates invalidate {failure.run}`, then run the gate again.",
+            )
+
+
+def check_evidence(run: RunView, verdict: Verdict, root: Path) -> None:
+    """Refuse unless each evidence file is there, byte for byte what the verdict was decided on."""
+    name, files, digests = run.started.run, run.started.evidence, verdict.inputs.evidence
+    if not digests or len(files) != len(digests):
+        raise _evidence_changed(f"run {name} names {len(files)} evidence file(s), its verdict {len(digests)}")
+    for file, digest in zip(files, digests, strict=True):
+        if (found := _sha256(root / file, name)) != digest:
+            raise _evidence_changed(
+                f"{root / file}: is not what run {name} was decided on: "
+                f"its SHA-256 is {found[:12]}, the verdict names {digest[:12]}"
+            )
+
+
+def check_live(events: Sequence[Event], run: RunView, candidate: ReleaseCandidate, environment: str) -> None:
+    """Refuse what is live already, and a verdict on the difference from what is live no longer."""
+    live = live_in(events, environment)
+    if live is None:
+        return
+    since = f"{live.since:%Y-%m-%d %H:%M} UTC"
+    if live.candidate is not None and live.candidate.digest == candidate.digest:
+        raise PromotionRefused(
+            f"{_name(candidate)} is already live in {environment} since {since}.",
+            slug="already-live",
+            hint="Nothing is left to do.",
+        )
+    if live_since(events, environment) > run.verdict_seq:
+        what = "nothing" if live.candidate is None else _name(live.candidate)
+        raise PromotionRefused(
+            f"since run {run.started.run} was decided, what is live in {environment} changed: it is "
+            f"{what} since {since}.",
+            slug="baseline-changed",
+            hint=f"`release-gates run {environment}` compares with what is live now.",
+        )
+
+
+def _check_sound(name: str, verdict: Verdict, environment: EnvironmentPolicy) -> None:
+    """Refuse a PROMOTE that its own parts contradict, whoever wrote it."""
+    judged = {gate.name: gate.outcome for gate in verdict.gates if gate.severity is Severity.BLOCKING}
+    asked = {gate.name for gate in environment.gates if gate.severity is Severity.BLOCKING}
+    bad = sorted(gate for gate, outcome in judged.items() if not outcome.promotes)
+    absent = sorted(asked - judged.keys())
+    if verdict.reasons or verdict.kind or bad or absent or not environment.gates:
+        named = ", ".join([*bad, *absent]) or "; ".join(reason.sentence for reason in verdict.reasons)
+        raise PromotionRefused(
+            f"run {name} says PROMOTE, and its own record does not bear that out ({named or 'no gate'}).",
+            slug="verdict-unsound",
+            hint=f"`release-gates replay {name}` decides it again; then run the gate again.",
+        )
+
+
+def _check_age(name: str, verdict: Verdict, environment: EnvironmentPolicy, now: datetime) -> None:
+    age = now - verdict.decided
+    most = timedelta(seconds=min(gate.valid_for_s for gate in environment.gates))
+    if age < timedelta(0):
+        raise PromotionRefused(
+            f"run {name} was decided at {verdict.decided:%Y-%m-%d %H:%M:%S} UTC, after now "
+            f"({now:%Y-%m-%d %H:%M:%S}).",
+            slug="verdict-from-the-future",
+            hint="Set the clock right (chronyc tracking).",
+        )
+    if age > most:
+        raise PromotionRefused(
+            f"the verdict of run {name} is {age.total_seconds() / 3600:.1f} h old; it is valid for "
+            f"{most.total_seconds() / 3600:g} h.",
+            slug="verdict-stale",
+            hint=f"`release-gates run {environment.name}` again.",
+        )
+
+
+def _sha256(path: Path, run: str) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise PromotionRefused(
+            f"{path}: the evidence of run {run} cannot be read ({error.strerror or error}).",
+            slug="evidence-absent",
+            hint="Bring it back, or run again.",
+        ) from error
+
+
+def _evidence_changed(sentence: str) -> PromotionRefused:
+    return PromotionRefused(
+        f"{sentence}.", slug="evidence-changed", hint="Bring the original back, or run again."
+    )
+
+
+def _other(entries: Sequence[RunView]) -> str:
+    if not entries:
+        return ""
+    newest = entries[-1].started
+    return f"; the newest run there, {newest.run}, was of other digests: {_name(newest.candidate)}"
+
+
+def _name(candidate: ReleaseCandidate) -> str:
+    return f"{candidate.name} {candidate.version} ({candidate.digest[:12]})"
