@@ -44,8 +44,8 @@ class RunView:
     verdict_seq: int
     invalidated: str
     """Why it counts for nothing; "" where it counts."""
-    forgiven: bool = False
-    """Whether somebody else invalidated it, so that its FAILs and its attempt do not count either."""
+    forgiven: int = 0
+    """The last event by which somebody else invalidated it: FAILs up to there do not count; 0 for none."""
 
     @property
     def promotes(self) -> bool:
@@ -106,12 +106,12 @@ def live_since(events: Iterable[Event], environment: str) -> int:
 def runs(events: Sequence[Event]) -> tuple[RunView, ...]:
     """Return all runs in the order in which they started."""
     finished: dict[str, list[tuple[int, Verdict]]] = {}
-    invalidations: dict[str, list[RunInvalidated]] = {}
+    invalidations: dict[str, list[tuple[int, RunInvalidated]]] = {}
     for event in events:
         if isinstance(event.fact, RunFinished):
             finished.setdefault(event.fact.run, []).append((event.seq, event.fact.verdict))
         elif isinstance(event.fact, RunInvalidated):
-            invalidations.setdefault(event.fact.run, []).append(event.fact)
+            invalidations.setdefault(event.fact.run, []).append((event.seq, event.fact))
     return tuple(
         _view(event, event.fact, finished.get(event.fact.run, ()), invalidations.get(event.fact.run, ()))
         for event in events
@@ -124,13 +124,14 @@ def failures(
 ) -> Iterator[tuple[int, PriorFailure]]:
     """Yield each FAIL of a candidate's digests for an environment, with the number of its event.
 
-    One for each run and gate, the first; none of a run that somebody else invalidated.
+    One for each run and gate, the first. One that was seen before somebody else invalidated its run does
+    not count; one that was seen after that does: nobody had a reason for it yet.
     """
-    forgiven = {view.started.run for view in runs(events) if view.forgiven}
+    forgiven = {view.started.run: view.forgiven for view in runs(events)}
     seen: set[tuple[str, str]] = set()
     for event in events:
         for failure in _failures_in(event.fact, candidate, environment):
-            if failure.run not in forgiven and (failure.run, failure.gate) not in seen:
+            if event.seq > forgiven.get(failure.run, 0) and (failure.run, failure.gate) not in seen:
                 seen.add((failure.run, failure.gate))
                 yield event.seq, failure
 
@@ -152,18 +153,20 @@ def _view(
     event: Event,
     started: RunStarted,
     finished: Sequence[tuple[int, Verdict]],
-    invalidations: Sequence[RunInvalidated],
+    invalidations: Sequence[tuple[int, RunInvalidated]],
 ) -> RunView:
     own = [(seq, verdict) for seq, verdict in finished if seq > event.seq and _is_about(verdict, started)]
     seq, verdict = min(own, key=lambda each: each[1].promotes, default=(0, None))
-    why = next((each.reason.strip() or "no reason was given" for each in invalidations), "")
+    why = next((each.reason.strip() or "no reason was given" for _, each in invalidations), "")
     return RunView(
         started=started,
         at=event.at,
         verdict=verdict,
         verdict_seq=seq,
         invalidated=why,
-        forgiven=any(_by_another(each, started) for each in invalidations),
+        forgiven=max(
+            (at for at, each in invalidations if at > event.seq and _by_another(each, started)), default=0
+        ),
     )
 
 
