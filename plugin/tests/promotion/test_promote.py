@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +19,7 @@ from release_gates.errors import GateError, PromotionRefused
 from release_gates.ledger.history import history, live_in
 from release_gates.ledger.sqlite import SqliteLedger
 from release_gates.model.candidate import Artifact, ReleaseCandidate
-from release_gates.model.event import GateFailed, Promoted, RunFinished, RunStarted
+from release_gates.model.event import GateFailed, Promoted, RunFinished, RunInvalidated, RunStarted
 from release_gates.model.gate import EnvironmentPolicy, GateSpec
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.verdict import CandidateName, GateJudgement, Inputs, LimitJudgement, Verdict
@@ -72,7 +76,13 @@ class World:
         self.ledger.append(fact, at=at)
 
     def finish(
-        self, run: str, outcome: Outcome = Outcome.PASS, *, at: datetime = NOW, local: bool = True
+        self,
+        run: str,
+        outcome: Outcome = Outcome.PASS,
+        *,
+        at: datetime = NOW,
+        local: bool = True,
+        changes: dict[str, object] | None = None,
     ) -> None:
         promotes = outcome.promotes
         sha256 = hashlib.sha256((self.root / f"{run}.jsonl").read_bytes()).hexdigest()
@@ -91,6 +101,7 @@ class World:
             reasons=(),
             inputs=Inputs(rules=RULES, evidence=(sha256,), history="h"),
         )
+        verdict = msgspec.structs.replace(verdict, **(changes or {}))
         self.ledger.append(RunFinished(run=run, verdict=verdict), at=at)
 
     def promote(
@@ -101,13 +112,14 @@ class World:
         now: datetime = NOW + timedelta(minutes=1),
         environment: EnvironmentPolicy = ENVIRONMENT,
         heads: tuple[str, ...] = (),
+        by: str = "bob",
     ) -> Promoted:
         event = promote(
             self.ledger,
             environment=environment,
             candidate=candidate(content),
             rules=rules,
-            by="bob",
+            by=by,
             now=now,
             root=self.root,
             heads=heads,
@@ -144,6 +156,70 @@ def _newer(outcome: Outcome) -> Callable[[World], None]:
     return change
 
 
+def _failed(run: str) -> Callable[[World], None]:
+    """A gate that a run sees fail after the verdict of run-1; the run may be another one, or run-1."""
+
+    def change(world: World) -> None:
+        if run != "run-1":
+            fact = RunStarted(
+                run=run,
+                environment="staging",
+                candidate=candidate(),
+                rules=RULES,
+                actor="ann",
+                evidence=(f"{run}.jsonl",),
+            )
+            world.ledger.append(fact, at=NOW)
+            world.start("run-3")
+            world.finish("run-3")
+        fact_failed = GateFailed(
+            run=run,
+            environment="staging",
+            candidate=candidate().digest,
+            gate="load",
+            test="t",
+            because="p95 is 9 ms",
+        )
+        world.ledger.append(fact_failed, at=NOW)
+
+    return change
+
+
+def _verdict(**changes: object) -> Callable[[World], None]:
+    """A newest run whose verdict says PROMOTE and differs in one thing."""
+
+    def change(world: World) -> None:
+        world.start("run-2")
+        world.finish("run-2", changes=changes)
+
+    return change
+
+
+def _adopt_other(world: World) -> None:
+    adopt(world.ledger, environment="staging", candidate=candidate("2"), by="ann", reason="it runs", now=NOW)
+
+
+def _damage(world: World) -> None:
+    with closing(sqlite3.connect(world.root / "ledger.db", isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER events_no_update")
+        connection.execute("UPDATE events SET body = replace(body, 'ann', 'eve') WHERE seq = 1")
+
+
+def _twice(world: World) -> None:
+    world.start("run-2")
+    world.finish("run-2", Outcome.ERROR)
+    world.finish("run-2")
+
+
+NAME = CandidateName(name="engine", version="1.1.0", commit="abc", digest="f" * 64)
+NO_GATES = msgspec.structs.replace(ENVIRONMENT, gates=())
+MORE_GATES = msgspec.structs.replace(
+    ENVIRONMENT, gates=(*ENVIRONMENT.gates, GateSpec(name="load", owner="me"))
+)
+SHORT = msgspec.structs.replace(
+    ENVIRONMENT, gates=(*ENVIRONMENT.gates, GateSpec(name="smoke", owner="me", valid_for_s=30.0))
+)
+
 REFUSALS: list[tuple[str, Callable[[World], object], dict[str, object], str]] = [
     ("other candidate", lambda w: None, {"content": "2"}, "never-measured"),
     ("rules changed", lambda w: None, {"rules": "x" * 64}, "rules-changed"),
@@ -169,6 +245,34 @@ REFUSALS: list[tuple[str, Callable[[World], object], dict[str, object], str]] = 
         {},
         "run-invalidated",
     ),
+    (
+        "taken back by its own process",
+        lambda w: w.ledger.append(RunInvalidated(run="run-1", by="pytest", reason=""), at=NOW),
+        {},
+        "run-invalidated",
+    ),
+    ("event changed", _damage, {}, "ledger-damaged"),
+    ("older run failed later", _failed("run-2"), {}, "failed-since"),
+    ("own gate failed", _failed("run-1"), {}, "failed-since"),
+    ("PROMOTE after a HOLD of the same run", _twice, {}, "verdict-is-hold"),
+    ("verdict on other digests", _verdict(candidate=NAME), {}, "run-unfinished"),
+    ("verdict for another environment", _verdict(environment="dev"), {}, "run-unfinished"),
+    ("verdict of another run", _verdict(run="run-1"), {}, "run-unfinished"),
+    ("PROMOTE with a blocking FAIL", _verdict(gates=(judged(Outcome.FAIL),)), {}, "verdict-unsound"),
+    ("PROMOTE with a blocking ERROR", _verdict(gates=(judged(Outcome.ERROR),)), {}, "verdict-unsound"),
+    ("PROMOTE without gates", _verdict(gates=()), {}, "verdict-unsound"),
+    ("PROMOTE with a reason against it", _verdict(kind="broken"), {}, "verdict-unsound"),
+    ("policy without gates", lambda w: None, {"environment": NO_GATES}, "verdict-unsound"),
+    ("gate that the verdict lacks", lambda w: None, {"environment": MORE_GATES}, "verdict-unsound"),
+    ("stale for its shortest gate", lambda w: None, {"environment": SHORT}, "verdict-stale"),
+    (
+        "verdict names no evidence",
+        _verdict(inputs=Inputs(rules=RULES, evidence=(), history="h")),
+        {},
+        "evidence-changed",
+    ),
+    ("other went live since", _adopt_other, {}, "baseline-changed"),
+    ("said by nobody", lambda w: None, {"by": " "}, "no-by"),
 ]
 
 
@@ -232,6 +336,9 @@ class TestByHand:
     def test_invalidate_needs_somebody_else_a_reason_and_a_run(self, world: World) -> None:
         rows = [
             ("run-1", " ANN ", "why", "invalidated-by-runner"),
+            ("run-1", "\uff21nn", "why", "invalidated-by-runner"),
+            ("run-1", "pytest", "why", "invalidated-by-runner"),
+            ("run-1", "", "why", "no-by"),
             ("run-1", "carl", "  ", "no-reason"),
             ("run-7", "carl", "why", "unknown-run"),
         ]
@@ -245,3 +352,63 @@ class TestByHand:
         adopt(world.ledger, environment="staging", candidate=candidate(), by="ann", reason="it runs", now=NOW)
         with pytest.raises(PromotionRefused, match="not-first-release"):
             first_release(world.ledger, environment="staging", by="ann", reason="again", now=NOW)
+
+    def test_candidate_without_artifacts_is_nobodys(self, world: World) -> None:
+        nothing = msgspec.structs.replace(candidate(), artifacts=())
+        with pytest.raises(PromotionRefused, match="nothing-to-promote"):
+            adopt(world.ledger, environment="staging", candidate=nothing, by="ann", reason="r", now=NOW)
+
+
+def test_sentence_says_precisely_what_changed(world: World) -> None:
+    with pytest.raises(PromotionRefused, match=r"the rules changed since run run-1.*Run the gate again"):
+        world.promote(rules="x" * 64)
+    with pytest.raises(PromotionRefused, match=r"run-1, was of other digests: engine 1\.1\.0"):
+        world.promote(content="2")
+    world.promote()
+    with pytest.raises(PromotionRefused, match=r"is already live in staging since 2026-01-31 12:01 UTC"):
+        world.promote()
+
+
+def test_baseline_that_was_known_to_the_run_does_not_hold_it_up(tmp_path: Path) -> None:
+    world = World(SqliteLedger.open(tmp_path / "ledger.db", create=True), tmp_path)
+    _adopt_other(world)
+    world.start("run-1")
+    world.finish("run-1")
+    assert world.promote().run == "run-1"
+
+
+def test_invalidated_failure_needs_a_run_that_knows(world: World) -> None:
+    _failed("run-2")(world)
+    invalidate(world.ledger, run="run-2", by="carl", reason="wrong host", now=NOW)
+    assert world.promote().run == "run-3"
+
+
+PROMOTE = """
+import sys
+from pathlib import Path
+sys.path[:0] = [sys.argv[2]]
+from test_promote import PromotionRefused, SqliteLedger, World
+
+root = Path(sys.argv[1])
+world = World(SqliteLedger.open(root / "ledger.db", create=False), root)
+sys.stdin.readline()
+try:
+    print(world.promote().run)
+except PromotionRefused as refused:
+    print(refused.slug)
+"""
+
+
+def test_of_two_promotions_at_once_exactly_one_goes_through(world: World) -> None:
+    command = [sys.executable, "-c", PROMOTE, str(world.root), str(Path(__file__).parent)]
+    racers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    said = sorted(racer.communicate()[0].strip() for racer in racers)
+    assert said == ["already-live"] * 3 + ["run-1"]
+    assert sum(isinstance(event.fact, Promoted) for event in world.ledger.events()) == 1
+    assert world.ledger.verify() == ()
