@@ -39,7 +39,7 @@ def subject(verdict: Verdict) -> str:
     local = ", LOCAL ledger (unsigned)" if verdict.local else ""
     return (
         f"{candidate.name} {candidate.version} "
-        f"(commit {candidate.commit[:10] or 'unknown'}, digest {candidate.digest[:12]}), "
+        f"(commit {candidate.commit[:12] or 'unknown'}, digest {candidate.digest[:12]}), "
         f"run {verdict.run}, attempt {verdict.attempt} of {verdict.attempts_allowed}{local}"
     )
 

@@ -1,0 +1,3 @@
+"""Which fixtures the suites use. Probes of the plugin are listed here too."""
+
+pytest_plugins = ["fixtures.exchange"]

@@ -1,0 +1,72 @@
+"""The first ten minutes: what ``init`` writes promotes at once, and ``demo`` shows a HOLD and a PROMOTE."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def release_gates(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "release_gates", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("arguments", [[], ["-n", "2"]], ids=["serial", "-n 2"])
+def test_scaffold_promotes_at_its_first_run(tmp_path: Path, arguments: list[str]) -> None:
+    made = release_gates(tmp_path, "init", "mine")
+    assert made.returncode == 0, made.stderr
+    assert "cd mine && pytest -m gate_staging" in made.stdout
+    command = [sys.executable, "-m", "pytest", "-m", "gate_staging", *arguments]
+    done = subprocess.run(command, cwd=tmp_path / "mine", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "PROMOTE: entry to staging" in done.stdout
+
+
+def test_scaffold_is_clean_for_check_and_expect(tmp_path: Path) -> None:
+    release_gates(tmp_path, "init", ".")
+    assert release_gates(tmp_path, "check").returncode == 0
+    assert release_gates(tmp_path, "expect", "--check").returncode == 0
+
+
+def test_init_never_writes_into_a_folder_that_is_in_use(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    refused = release_gates(tmp_path, "init")
+    assert refused.returncode == 2
+    assert "notes.txt" in refused.stderr
+    assert "[folder-not-empty]" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_demo_holds_then_promotes(tmp_path: Path) -> None:
+    shown = release_gates(tmp_path, "demo", "--folder", "toy")
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    hold, promote = shown.stdout.index("= HOLD (broken)"), shown.stdout.index("= PROMOTE")
+    assert hold < shown.stdout.index("return min(map") < promote
+    assert "the limit is <= 10 count" in shown.stdout
+
+
+def test_wheel_holds_the_scaffold(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(tmp_path),
+        str(ROOT),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    folder = ROOT / "plugin" / "release_gates" / "cli" / "scaffold"
+    files = {path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {f"release_gates/cli/scaffold/{path.relative_to(folder)}" for path in files} <= names
+    assert "release_gates/py.typed" in names
