@@ -96,10 +96,8 @@ def _store(folder: Path, count: int, bar_s: float, samples: int) -> Iterator[dic
 
 def _appending(folder: Path, count: int) -> Iterator[dict[str, Any]]:
     ledger = SqliteLedger.open(folder / "small.db", create=True)
-    times = [
-        _once(lambda at=NOW + timedelta(seconds=number): ledger.append(_fact(1), at=at)) * 1000
-        for number in range(count)
-    ]
+    moments = iter([NOW + timedelta(seconds=number) for number in range(count)])
+    times = [1000 * each for each in _timed(lambda: ledger.append(_fact(1), at=next(moments)), count)]
     yield _row("append one event, with fsync", times, "ms", 50.0)
 
 
