@@ -1,0 +1,126 @@
+"""Who may import whom. The table is the architecture; ARCHITECTURE.md shows the same one."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from release_gates.testing import GateProject
+
+PACKAGE = Path(__file__).resolve().parents[1] / "release_gates"
+MAY_IMPORT = {
+    "pytest_plugin": {"session", "hookspecs"},
+    "hookspecs": {"model"},
+    "session": {"policy", "judge", "ledger", "candidate", "host", "report", "model"},
+    "cli": {"session", "policy", "judge", "ledger", "candidate", "promotion", "report", "probes", "model"},
+    "promotion": {"judge", "ledger", "candidate", "model"},
+    "probes": {"judge", "model"},
+    "policy": {"model"},
+    "judge": {"model"},
+    "ledger": {"model"},
+    "candidate": {"model"},
+    "host": {"model"},
+    "report": {"model"},
+    "model": set(),
+    "errors": set(),
+    "testing": {"candidate", "ledger", "model"},  # a harness drives commands and reads what they left
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+NO_IO = {
+    "os",
+    "io",
+    "pathlib",
+    "time",
+    "random",
+    "secrets",
+    "socket",
+    "subprocess",
+    "shutil",
+    "tempfile",
+    "pytest",
+}
+SDKS = {"docker", "kubernetes", "locust", "testinfra", "scipy", "sqlalchemy"}
+NOT_AT_START = SDKS | {"httpx", "rich", "click", "defusedxml", "coverage", "prometheus_client"}
+
+
+def modules() -> Iterator[tuple[Path, str]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        relative = path.relative_to(PACKAGE)
+        if "scaffold" not in relative.parts:
+            yield path, relative.parts[0].removesuffix(".py")
+
+
+def imports(path: Path, *, everywhere: bool = True) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize(
+    ("path", "layer"), list(modules()), ids=lambda value: str(value)[len(str(PACKAGE)) + 1 :]
+)
+def test_imports_keep_to_the_layers(path: Path, layer: str) -> None:
+    ours = [name.split(".") for name in imports(path) if name.startswith("release_gates.")]
+    allowed = MAY_IMPORT[layer] | {layer, "errors", "TOOL"}
+    assert {parts[1] for parts in ours} <= allowed
+
+
+@pytest.mark.parametrize("layer", ["model", "judge"])
+def test_pure_layers_do_no_io(layer: str) -> None:
+    for path in (PACKAGE / layer).rglob("*.py"):
+        found = {name.split(".")[0] for name in imports(path)}
+        assert not found & (NO_IO | SDKS), path
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        names = {
+            call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            for call in calls
+        }
+        assert not names & {"open", "now", "utcnow", "getenv", "print", "input"}, path
+
+
+def test_no_probe_imports_another() -> None:
+    for path, layer in modules():
+        if layer == "probes" and len(path.relative_to(PACKAGE).parts) > 2:
+            family = path.relative_to(PACKAGE).parts[1]
+            others = [name for name in imports(path) if name.startswith("release_gates.probes.")]
+            assert all(name.split(".")[2] == family for name in others), path
+
+
+def test_sdks_are_imported_inside_functions_only() -> None:
+    for path, layer in modules():
+        if layer != "cli":
+            top = {name.split(".")[0] for name in imports(path, everywhere=False)}
+            assert not top & NOT_AT_START, path
+
+
+def test_collecting_a_gate_loads_no_sdk(tmp_path: Path) -> None:
+    project = GateProject(tmp_path)
+    project.write("suites/test_a.py", 'import pytest\n@pytest.mark.gate("smoke")\ndef test_a(gate): pass\n')
+    project.write(
+        "conftest.py",
+        """
+        import json, sys
+        def pytest_unconfigure():
+            with open("loaded.json", "w") as file:
+                json.dump(sorted(sys.modules), file)
+        """,
+    )
+    project.run("--collect-only", "-p", "no:cov", "-p", "no:hypothesispytest", "-p", "no:anyio")
+    loaded = {name.split(".")[0] for name in json.loads((tmp_path / "loaded.json").read_text())}
+    assert not loaded & NOT_AT_START
+
+
+def test_the_package_itself_imports_nothing() -> None:
+    code = "import sys; old = set(sys.modules); import release_gates; print(sorted(set(sys.modules) - old))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['release_gates']"
