@@ -39,7 +39,7 @@ def promote(
     evidence that it was decided on has to be unchanged. Checked and appended with nobody in between.
     ``heads`` are digests of the ledger that were seen earlier; ``root`` is where evidence paths begin.
     """
-    _check_given(by, "by")
+    _check_by(by)
     check_candidate(candidate)
     if damage := ledger.verify(heads=heads):
         raise PromotionRefused(
@@ -63,8 +63,8 @@ def adopt(
     ledger: Ledger, *, environment: str, candidate: ReleaseCandidate, by: str, reason: str, now: datetime
 ) -> Event:
     """Record that a candidate is live already, without a promotion of ours."""
-    _check_given(by, "by")
-    _check_given(reason, "reason")
+    _check_by(by)
+    _check_reason(reason)
     check_candidate(candidate)
     fact = Adopted(environment=environment, candidate=candidate, by=by.strip(), reason=reason.strip())
     return ledger.append(fact, at=now)
@@ -72,8 +72,8 @@ def adopt(
 
 def first_release(ledger: Ledger, *, environment: str, by: str, reason: str, now: datetime) -> Event:
     """Record that nothing is live yet; refused where the ledger knows of something live."""
-    _check_given(by, "by")
-    _check_given(reason, "reason")
+    _check_by(by)
+    _check_reason(reason)
 
     def checked(events: Sequence[Event]) -> FirstRelease:
         live = live_in(events, environment)
@@ -94,8 +94,8 @@ def invalidate(ledger: Ledger, *, run: str, by: str, reason: str, now: datetime)
 
     Refused for an unknown run, without a reason, and to whoever ran it.
     """
-    _check_given(by, "by")
-    _check_given(reason, "reason")
+    _check_by(by)
+    _check_reason(reason)
 
     def checked(events: Sequence[Event]) -> RunInvalidated:
         view = next((each for each in runs(events) if each.started.run == run), None)
@@ -116,8 +116,17 @@ def invalidate(ledger: Ledger, *, run: str, by: str, reason: str, now: datetime)
     return ledger.append_after(checked, at=now)
 
 
-def _check_given(text: str, what: str) -> None:
-    if not text.strip():
+def _check_by(by: str) -> None:
+    if not by.strip():
         raise PromotionRefused(
-            f"--{what} is empty, and the ledger needs it.", slug=f"no-{what}", hint=f"--{what} TEXT."
+            "nobody is named, and the ledger keeps who did it.",
+            slug="no-by",
+            hint="--by NAME, or GATE_ACTOR.",
+        )
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip():
+        raise PromotionRefused(
+            "a reason is needed, and this one is empty.", slug="no-reason", hint="--reason TEXT."
         )
