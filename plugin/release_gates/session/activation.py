@@ -146,9 +146,9 @@ def _deciding(
         candidate_root=file.parent,
         run=joined or new_run_id(datetime.now(UTC)),
     )
-    if joined:
-        run.check_begun()
     evidence = path_setting(config, "evidence", str(run.default_evidence()))
+    if joined:
+        run.check_begun(evidence)
     deciding = Deciding(
         config,
         briefing.policy,

@@ -18,7 +18,7 @@ from release_gates.host.facts import host_facts
 from release_gates.judge.decide import decide
 from release_gates.judge.gates import own_outcome
 from release_gates.ledger.evidence import EvidenceWriter
-from release_gates.ledger.history import history, runs
+from release_gates.ledger.history import ITS_OWN, history, runs
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Event, GateFailed, RunFinished, RunInvalidated, RunStarted
@@ -167,15 +167,22 @@ class Run:
         )
         return RunFinished(run=self.id, verdict=verdict)
 
-    def check_begun(self) -> None:
-        """Refuse to join a run that the ledger does not know as begun for exactly this."""
-        view = next(
-            (view for view in runs(tuple(self._ledger.events())) if view.started.run == self.id), None
-        )
+    def check_begun(self, evidence: Path) -> None:
+        """Refuse to join a run that the ledger does not know as just begun for exactly this."""
+        events = tuple(self._ledger.events())
+        view = next((view for view in runs(events) if view.started.run == self.id), None)
         asked = (self._environment.name, self._candidate.digest, self._policy.digest)
-        if view is None or view.verdict is not None or begun_for(view.started) != asked:
+        failed = any(isinstance(event.fact, GateFailed) and event.fact.run == self.id for event in events)
+        if (
+            view is None
+            or view.verdict is not None
+            or failed
+            or begun_for(view.started) != asked
+            or view.started.evidence != (self._relative(evidence),)
+        ):
             raise LedgerError(
-                f"run {self.id} was not begun for this environment, candidate and policy.",
+                f"run {self.id} was not begun for this environment, candidate, policy and evidence file, "
+                "or is not fresh.",
                 slug="run-not-begun",
                 hint="Start it by `release-gates run`, and change nothing while it runs.",
             )
@@ -183,5 +190,5 @@ class Run:
     def take_back(self, reason: str) -> None:
         """Invalidate this run after its verdict."""
         now = datetime.now(UTC)
-        self._ledger.append(RunInvalidated(run=self.id, by="pytest", reason=reason), at=now)
+        self._ledger.append(RunInvalidated(run=self.id, by=ITS_OWN, reason=reason), at=now)
         write_hold(self._state, self._environment.name, reason, run=self.id, at=now)

@@ -1,0 +1,1 @@
+"""What proves the claims about speed and accuracy: ``make accuracy-<family>``."""
