@@ -27,9 +27,9 @@ from release_gates.model.record import canonical
 from release_gates.model.verdict import Verdict
 from release_gates.policy.load import policy_from_snapshot
 from release_gates.report.text import MOST_REASONS, explanation_lines, verdict_lines, wrapped
-from release_gates.session.activation import RUN_VARIABLE
-from release_gates.session.deciding import NOT_PROVEN, exit_status
-from release_gates.session.run import Run, new_run_id
+from release_gates.session.deciding import exit_status
+from release_gates.session.ending import NOT_PROVEN
+from release_gates.session.run import RUN_VARIABLE, Run, new_run_id
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,23 +11,16 @@ import pytest
 from release_gates import TOOL
 from release_gates.candidate.file import read_candidate
 from release_gates.errors import GateError, PolicyError
-from release_gates.ledger.history import live_in
-from release_gates.ledger.opening import open_ledger
 from release_gates.model.gate import EnvironmentPolicy, Policy
 from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.snapshot import read_snapshot
 from release_gates.session.briefing import BRIEFING, Briefing
-from release_gates.session.deciding import NOT_PROVEN, Deciding
+from release_gates.session.ending import NOT_PROVEN
 from release_gates.session.expression import PREFIX, deciding_environments
 from release_gates.session.judging import Judging
 from release_gates.session.marks import Marks
-from release_gates.session.run import Run, new_run_id
-from release_gates.session.settings import path_setting, policy_folder, setting
-from release_gates.session.terminal import Showing, VerdictBlock
-from release_gates.session.verdict_file import write_hold
-
-RUN_VARIABLE = "GATE_RUN"
-"""Environment variable by which ``release-gates run`` hands its run over to the pytest that it started."""
+from release_gates.session.settings import path_setting, policy_folder
+from release_gates.session.terminal import Showing
 
 
 def activate(config: pytest.Config) -> None:
@@ -64,7 +55,9 @@ def _activate_controller(config: pytest.Config) -> None:
         _register(config, briefing)
         config.pluginmanager.register(CollectedOnly(environment.name), "release_gates_collected_only")
     else:
-        _decide(config, briefing, environment, snapshot)
+        from release_gates.session.beginning import begin  # ledger, judge and store: only where one decides
+
+        _register(config, begin(config, briefing, environment, snapshot))
 
 
 def _register(config: pytest.Config, briefing: Briefing) -> None:
@@ -111,58 +104,6 @@ class CollectedOnly:
         )
 
 
-def _decide(
-    config: pytest.Config, briefing: Briefing, environment: EnvironmentPolicy, snapshot: dict[str, str]
-) -> None:
-    _refuse_exclusive_beside_others(config, environment)
-    try:
-        deciding, briefing = _deciding(config, briefing, environment, snapshot)
-    except GateError as error:
-        write_hold(
-            briefing.state, environment.name, f"the run could not start: {error}", at=datetime.now(UTC)
-        )
-        raise
-    _register(config, briefing)
-    config.pluginmanager.register(deciding, "release_gates_deciding")
-    config.pluginmanager.register(deciding.recording, "release_gates_recording")
-    config.pluginmanager.register(VerdictBlock(), "release_gates_verdict_block")
-
-
-def _deciding(
-    config: pytest.Config, briefing: Briefing, environment: EnvironmentPolicy, snapshot: dict[str, str]
-) -> tuple[Deciding, Briefing]:
-    file = path_setting(config, "candidate", "candidate.toml")
-    candidate = read_candidate(file)
-    text, base = setting(config, "ledger")
-    ledger = open_ledger(text, base=base, state=briefing.state)
-    joined = os.environ.pop(RUN_VARIABLE, None)
-    run = Run(
-        policy=briefing.policy,
-        snapshot=snapshot,
-        environment=environment,
-        candidate=candidate,
-        ledger=ledger,
-        root=config.rootpath,
-        candidate_root=file.parent,
-        run=joined or new_run_id(datetime.now(UTC)),
-    )
-    evidence = path_setting(config, "evidence", str(run.default_evidence()))
-    if joined:
-        run.check_begun(evidence)
-    deciding = Deciding(
-        config,
-        briefing.policy,
-        environment,
-        run,
-        evidence,
-        joined=joined is not None,
-        part=config.option.gate_part,
-    )
-    live = live_in(ledger.events(), environment.name)
-    full = msgspec.structs.replace(briefing, candidate=candidate, live=live, candidate_root=str(file.parent))
-    return deciding, full
-
-
 def _environment(config: pytest.Config, policy: Policy) -> EnvironmentPolicy | None:
     names = [environment.name for environment in policy.environments]
     expression = str(config.option.markexpr or "")
@@ -174,16 +115,6 @@ def _environment(config: pytest.Config, policy: Policy) -> EnvironmentPolicy | N
             hint="Run pytest once for each.",
         )
     return policy.environment(decided[0]) if decided else None
-
-
-def _refuse_exclusive_beside_others(config: pytest.Config, environment: EnvironmentPolicy) -> None:
-    exclusive = [gate.name for gate in environment.gates if gate.exclusive]
-    if exclusive and getattr(config.option, "tx", None):
-        raise PolicyError(
-            f"gate {', '.join(exclusive)} must be alone on its host and does not run beside others (-n).",
-            slug="exclusive-under-xdist",
-            hint="Run without -n, or in two parts: --gate-part -k, then `release-gates decide`.",
-        )
 
 
 def _with_candidate_if_any(config: pytest.Config, briefing: Briefing) -> Briefing:

@@ -11,15 +11,15 @@ from release_gates.errors import GateError
 from release_gates.ledger.evidence import EvidenceWriter, read_evidence
 from release_gates.model.evidence import TestRecord
 from release_gates.model.gate import EnvironmentPolicy, Policy
-from release_gates.model.outcome import Severity
+from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.verdict import Verdict
-from release_gates.session.ending import Ending
+from release_gates.session.ending import NOT_PROVEN, Ending
 from release_gates.session.missing import missing_reports
 from release_gates.session.recording import Recording
 from release_gates.session.run import Run
 
-BROKEN, NOT_PROVEN = 1, 10
-"""Exit statuses of HOLD; 0 is PROMOTE, and pytest's own from 2 on stay."""
+BROKEN = 1
+"""Exit status of HOLD (broken); 0 is PROMOTE, and pytest's own from 2 on stay."""
 
 
 class Deciding:
@@ -92,7 +92,13 @@ class Deciding:
         self._ran.add(record.id)
         if self._writer is not None:
             self._writer.write(record)
-        self._config.hook.pytest_gate_recorded(config=self._config, record=record)
+        hook = self._config.hook.pytest_gate_recorded
+        if hook.get_hookimpls():
+            hook(config=self._config, record=record)
+        if limit_broken or record.outcome is Outcome.FAIL:
+            self._note_failure(record, limit_broken)
+
+    def _note_failure(self, record: TestRecord, limit_broken: bool) -> None:
         spec = self._environment.gate(record.gate)
         if self._part or spec is None or spec.severity is not Severity.BLOCKING or spec.name in self._failed:
             return

@@ -6,6 +6,9 @@ import pytest
 
 from release_gates.session.outcomes import report_sentence, sentence
 
+NOT_PROVEN = 10
+"""Exit status of HOLD (not proven)."""
+
 
 class Ending:
     """Collects every sentence that says that pytest did not simply run to its end."""

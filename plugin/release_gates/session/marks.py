@@ -41,9 +41,10 @@ class Marks:
         return result
 
     def _mark(self, item: pytest.Item, derived: dict[str, list[pytest.MarkDecorator]]) -> list[str]:
-        marks = list(item.iter_markers("gate"))
-        if not marks:
+        found = list(item.iter_markers_with_node("gate"))
+        if not found:
             return _environment_marks_without_gate(item, self._briefing.policy)
+        marks = [mark for _, mark in found]
         names = {mark.args[0] for mark in marks if len(mark.args) == 1 and isinstance(mark.args[0], str)}
         if len(names) != 1 or any(len(mark.args) != 1 or mark.kwargs for mark in marks):
             return [f'{item.nodeid}: a test belongs to one gate: pytest.mark.gate("NAME"). [one-gate]']
@@ -52,8 +53,11 @@ class Marks:
             return [_unknown(item, name, tuple(derived))]
         item.stash[NAME] = name
         item.user_properties.append((GATE_PROPERTY, name))
-        for mark in derived[name]:
-            item.add_marker(mark)
+        node = found[-1][0]  # the outermost: a mark on a module is derived once for all its tests
+        if node.stash.get(NAME, None) != name or node is item:
+            node.stash[NAME] = name
+            for mark in derived[name]:
+                node.add_marker(mark)
         return []
 
     def _leave_out_guarded(self, config: pytest.Config, items: list[pytest.Item]) -> None:

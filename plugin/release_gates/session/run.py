@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,14 +27,19 @@ from release_gates.model.record import canonical
 from release_gates.model.verdict import Verdict
 from release_gates.session.verdict_file import write_hold, write_verdict
 
+RUN_VARIABLE = "GATE_RUN"
+"""Environment variable by which ``release-gates run`` hands its run over to the pytest that it started."""
+
 
 def new_run_id(now: datetime) -> str:
     """Return an id that sorts by time and is unique: ``20260131T120000Z-3f9a1c``."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    return f"{now:%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}"
 
 
 def actor() -> str:
     """Return who runs this: ``GATE_ACTOR``, else the operating system's user."""
+    import getpass  # loads the terminal's modules, for a name that is often given
+
     return os.environ.get("GATE_ACTOR") or getpass.getuser()
 
 

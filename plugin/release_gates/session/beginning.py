@@ -1,0 +1,84 @@
+"""Beginning a run that decides: candidate, ledger, and the plugin objects that only such a run needs."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from release_gates.candidate.file import read_candidate
+from release_gates.errors import GateError, PolicyError
+from release_gates.ledger.history import live_in
+from release_gates.ledger.opening import open_ledger
+from release_gates.model.gate import EnvironmentPolicy
+from release_gates.session.briefing import Briefing
+from release_gates.session.deciding import Deciding
+from release_gates.session.run import RUN_VARIABLE, Run, new_run_id
+from release_gates.session.settings import path_setting, setting
+from release_gates.session.terminal import VerdictBlock
+from release_gates.session.verdict_file import write_hold
+
+
+def begin(
+    config: pytest.Config, briefing: Briefing, environment: EnvironmentPolicy, snapshot: dict[str, str]
+) -> Briefing:
+    """Register what decides, and return the briefing with the candidate and what is live."""
+    _refuse_exclusive_beside_others(config, environment)
+    try:
+        deciding, briefing = _deciding(config, briefing, environment, snapshot)
+    except GateError as error:
+        write_hold(
+            briefing.state, environment.name, f"the run could not start: {error}", at=datetime.now(UTC)
+        )
+        raise
+    config.pluginmanager.register(deciding, "release_gates_deciding")
+    config.pluginmanager.register(deciding.recording, "release_gates_recording")
+    config.pluginmanager.register(VerdictBlock(), "release_gates_verdict_block")
+    return briefing
+
+
+def _deciding(
+    config: pytest.Config, briefing: Briefing, environment: EnvironmentPolicy, snapshot: dict[str, str]
+) -> tuple[Deciding, Briefing]:
+    file = path_setting(config, "candidate", "candidate.toml")
+    candidate = read_candidate(file)
+    text, base = setting(config, "ledger")
+    ledger = open_ledger(text, base=base, state=briefing.state)
+    joined = os.environ.pop(RUN_VARIABLE, None)
+    run = Run(
+        policy=briefing.policy,
+        snapshot=snapshot,
+        environment=environment,
+        candidate=candidate,
+        ledger=ledger,
+        root=config.rootpath,
+        candidate_root=file.parent,
+        run=joined or new_run_id(datetime.now(UTC)),
+    )
+    evidence = path_setting(config, "evidence", str(run.default_evidence()))
+    if joined:
+        run.check_begun(evidence)
+    deciding = Deciding(
+        config,
+        briefing.policy,
+        environment,
+        run,
+        evidence,
+        joined=joined is not None,
+        part=config.option.gate_part,
+    )
+    live = live_in(ledger.events(), environment.name)
+    full = msgspec.structs.replace(briefing, candidate=candidate, live=live, candidate_root=str(file.parent))
+    return deciding, full
+
+
+def _refuse_exclusive_beside_others(config: pytest.Config, environment: EnvironmentPolicy) -> None:
+    exclusive = [gate.name for gate in environment.gates if gate.exclusive]
+    if exclusive and getattr(config.option, "tx", None):
+        raise PolicyError(
+            f"gate {', '.join(exclusive)} must be alone on its host and does not run beside others (-n).",
+            slug="exclusive-under-xdist",
+            hint="Run without -n, or in two parts: --gate-part -k, then `release-gates decide`.",
+        )
