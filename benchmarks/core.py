@@ -9,21 +9,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from benchmarks.samples import HEADER, NOW, RULES
 from benchmarks.table import Row, report, row
 from release_gates.judge.decide import decide
-from release_gates.model.candidate import Artifact, ReleaseCandidate
 from release_gates.model.event import History
-from release_gates.model.evidence import Evidence, HostFacts, RunEnd, RunHeader, TestRecord
+from release_gates.model.evidence import Evidence, RunEnd, TestRecord
 from release_gates.model.gate import EnvironmentPolicy, GateSpec
 from release_gates.model.limit import Bound, Limit, LimitRule
 from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import Outcome
 from release_gates.testing import GateProject
 
-NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 FILES, TESTS = 50, 100
 PLUGIN = ("-p", "release_gates.pytest_plugin")
 QUIET = ("-q", "-p", "no:cacheprovider", "-o", "required_plugins=")
@@ -87,7 +85,7 @@ def _decide(count: int, rounds: int) -> Row:
         start = time.process_time()
         verdict = decide(
             environment,
-            rules="r",
+            rules=RULES,
             expected=expected,
             evidence=[evidence],
             history=History(),
@@ -116,33 +114,10 @@ def recorded(count: int) -> tuple[EnvironmentPolicy, dict[str, tuple[str, ...]],
         )
         for number in range(count)
     )
-    host = HostFacts(
-        hostname="h",
-        cpu_model="c",
-        cores=2,
-        numa_nodes=1,
-        kernel="k",
-        governor="g",
-        python="3",
-        fingerprint="f",
-    )
-    header = RunHeader(
-        run="run",
-        environment="staging",
-        candidate=ReleaseCandidate(
-            name="e", version="1", commit="c", artifacts=(Artifact(name="a", sha256="0" * 64),)
-        ),
-        rules="r",
-        host=host,
-        actor="me",
-        command=(),
-        plugins=(),
-        started=NOW - timedelta(minutes=1),
-    )
     end = RunEnd(ended=NOW, problems=(), tests=count)
     environment = EnvironmentPolicy(name="staging", gates=(spec,))
     expected = {"smoke": tuple(record.id for record in records)}
-    return environment, expected, Evidence(header=header, tests=records, end=end, sha256="0")
+    return environment, expected, Evidence(header=HEADER, tests=records, end=end, sha256="0")
 
 
 def project(folder: Path, test: str, *, files: int = FILES, tests: int = TESTS) -> GateProject:
