@@ -21,14 +21,14 @@ lint: setup ## ruff
 
 types: setup ## mypy, strict
 	$(VENV)/mypy
-	$(VENV)/mypy fixtures suites benchmarks conftest.py
+	$(VENV)/mypy fixtures suites benchmarks reports conftest.py
 
 gate-dev gate-staging gate-production: gate-%: setup ## build the reference system and decide on its entry [DEFECT=name]
 	@$(VENV)/python -m fixtures.prepare $* $(if $(DEFECT),--defect $(DEFECT))
 	@$(VENV)/release-gates run $*
 
 accuracy-%: setup ## measure a family's speed and accuracy, e.g. make accuracy-core [ACCURACY=quick]
-	@test -f benchmarks/$*.py || { echo "no family '$*'; there are: $(filter-out __init__ table,$(basename $(notdir $(wildcard benchmarks/*.py))))"; exit 1; }
+	@test -f benchmarks/$*.py || { echo "no family '$*'; there are: $(filter-out __init__ samples table,$(basename $(notdir $(wildcard benchmarks/*.py))))"; exit 1; }
 	@$(VENV)/python -m benchmarks.$* $(if $(filter quick,$(ACCURACY)),--quick)
 
 clean: ## remove what was built, the ledger included

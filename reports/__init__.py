@@ -1,0 +1,1 @@
+"""Schemas of what the gates write; generated reports go elsewhere."""
