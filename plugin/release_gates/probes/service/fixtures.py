@@ -48,10 +48,6 @@ class Gate(Protocol):
         """Return the settings of a probe."""
         ...
 
-    def attach(self, name: str, path: Path) -> None:
-        """Keep a file with the evidence."""
-        ...
-
 
 class GateService:
     """The candidate's service. It starts when it is first asked for and ends with the test."""
@@ -101,7 +97,7 @@ class GateService:
         return self.process.terminate(self._settings.stop_timeout_s)
 
     def close(self) -> None:
-        """Kill what is left and keep the logs with the evidence."""
+        """End whatever is left of it."""
         if self._service is None:
             return
         if "client" in self.__dict__:
