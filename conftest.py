@@ -1,7 +1,7 @@
 """Which probes and fixtures the suites of this instance use."""
 
 pytest_plugins = [
-    "fixtures.exchange",
     "release_gates.probes.coverage.fixtures",
     "release_gates.probes.service.fixtures",
+    "fixtures.exchange",  # imports the probe's fixtures, which have to be known as plugins by then
 ]
