@@ -18,7 +18,11 @@ MAY_IMPORT = {
     "pytest_plugin": {"session", "hookspecs"},
     "hookspecs": {"model"},
     "session": {"policy", "judge", "ledger", "candidate", "host", "report", "model"},
-    "cli": {"session", "policy", "judge", "ledger", "candidate", "promotion", "report", "probes", "model"},
+    "cli": {
+        *{"session", "policy", "judge", "ledger", "candidate", "promotion", "proof", "report", "probes"},
+        "model",
+    },
+    "proof": {"policy", "judge", "ledger", "candidate", "model"},
     "promotion": {"judge", "ledger", "candidate", "model"},
     "probes": {"judge", "model"},
     "policy": {"model"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from release_gates import TOOL
-from release_gates.cli import candidates, deciding, ledgers, policies, starting
+from release_gates.cli import candidates, deciding, ledgers, policies, proving, starting
 from release_gates.cli.project import project_from
 
 
@@ -42,6 +42,7 @@ for command in (
     deciding.explain,
     deciding.status,
     deciding.replay,
+    proving.prove,
     ledgers.adopt,
     ledgers.first_release,
     ledgers.invalidate,

@@ -16,6 +16,7 @@ import msgspec
 
 from release_gates.candidate.store import ArtifactStore
 from release_gates.cli.project import Project, environment_of, refusing, width
+from release_gates.cli.proving import seen_red
 from release_gates.errors import EvidenceError, LedgerError
 from release_gates.judge.decide import decide
 from release_gates.ledger.evidence import EvidenceWriter, read_evidence
@@ -113,17 +114,16 @@ def explain(project: Project, environment: str, run_id: str | None, every: bool)
 @click.pass_obj
 @refusing
 def status(project: Project) -> None:
-    """Show each environment: what is live, the newest run and its verdict."""
-    events = tuple(project.ledger().events())
-    rows = [_status(environment.name, events) for environment in project.policy().environments]
-    lines = [
-        line
-        for row in rows
-        for line in (
-            f"{row['environment']}: live is {row['live']}",
-            *wrapped(str(row["newest"]), width(), "  "),
-        )
-    ]
+    """Show each environment: what is live, the newest run and its verdict, when each gate was seen red."""
+    events, policy = tuple(project.ledger().events()), project.policy()
+    rows = []
+    lines: list[str] = []
+    for environment in policy.environments:
+        row, gates = _status(environment.name, events), seen_red(environment, events, policy.digest)
+        rows.append({**row, "gates": gates})
+        lines.append(f"{environment.name}: live is {row['live']}")
+        for text in (row["newest"], *(gate["sentence"] for gate in gates)):
+            lines.extend(wrapped(str(text), width(), "  "))
     project.say(rows, lines)
 
 

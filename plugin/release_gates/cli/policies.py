@@ -11,8 +11,10 @@ from release_gates.cli.project import Project, refusing
 from release_gates.errors import PolicyError
 from release_gates.judge.limits import allowed
 from release_gates.policy.expected import diff_expected, render_expected
+from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.mistake import PolicyMistakes
 from release_gates.policy.review import review
+from release_gates.proof.registry import read_registry, review_defects
 from release_gates.session.expecting import collected_gates
 
 
@@ -22,11 +24,13 @@ from release_gates.session.expecting import collected_gates
 def check(project: Project) -> None:
     """Read the policy: every mistake at once, then what deserves a second look."""
     try:
-        policy = project.policy()
+        snapshot = project.snapshot()
+        policy = policy_from_snapshot(snapshot, folder=project.policy_dir.name)
+        registry = read_registry(snapshot, policy, folder=project.policy_dir.name)
     except PolicyMistakes as error:
         project.say({"ok": False, "mistakes": [str(mistake) for mistake in error.mistakes]}, [str(error)])
         sys.exit(1)
-    remarks = [str(remark) for remark in review(policy)]
+    remarks = [str(remark) for remark in (*review(policy), *review_defects(registry, policy))]
     gates = ", ".join(policy.gate_names()) or "no gates"
     project.say(
         {"ok": True, "rules": policy.digest, "remarks": remarks},

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.outcome import Outcome
+from release_gates.model.proof import Proof
 from release_gates.model.record import SCHEMA, Record
 from release_gates.model.verdict import Verdict
 
@@ -74,7 +75,22 @@ class Promoted(Record, frozen=True, kw_only=True, tag_field="kind", tag="promote
     by: str
 
 
-Fact = RunStarted | GateFailed | RunFinished | RunInvalidated | Adopted | FirstRelease | Promoted
+class GatesProved(Record, frozen=True, kw_only=True, tag_field="kind", tag="gates_proved"):
+    """Planted defects were tried on an environment's gates. It is no run: it decides and forbids nothing.
+
+    ``candidate`` is the digest of the clean candidate; each proof names that of its known-bad one.
+    """
+
+    environment: str
+    rules: str
+    actor: str
+    candidate: str
+    proofs: tuple[Proof, ...]
+
+
+Fact = (
+    RunStarted | GateFailed | RunFinished | RunInvalidated | Adopted | FirstRelease | Promoted | GatesProved
+)
 
 
 class Event(Record, frozen=True, kw_only=True):

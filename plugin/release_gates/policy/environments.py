@@ -9,7 +9,7 @@ from release_gates.policy.mistake import Mistakes, suggestion
 from release_gates.policy.snapshot import ENVIRONMENTS, Snapshot
 from release_gates.policy.table import Table, is_name
 
-RESERVED = ("environments", "waivers")
+RESERVED = ("environments", "waivers", "defects")
 """Files in ``gates/`` with a meaning of their own, so that no environment may bear their names."""
 
 

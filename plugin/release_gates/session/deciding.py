@@ -79,10 +79,13 @@ class Deciding:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """After the last test, report each expected one that never came, as a failure."""
+        """After the last test, report each expected one that never came, as a failure.
+
+        Not in a part: other parts have them, and who joins the parts sees what is missing.
+        """
         result = yield
         self.recording.close()
-        if not session.shouldstop and not session.shouldfail:
+        if not (self._part or session.shouldstop or session.shouldfail):
             for report in missing_reports(self._environment, self._expected, self._ran):
                 self.recording.counted += 1
                 self._config.hook.pytest_runtest_logreport(report=report)

@@ -1,0 +1,172 @@
+"""A proof: the clean system first, then each planted defect on its gate, one row after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from release_gates.model.outcome import Outcome
+from release_gates.model.proof import CleanGate, Matrix, Proof, ProofOutcome
+from release_gates.proof.assess import Finding, Judged, classify, is_red
+from release_gates.proof.bench import Bench, NotPlanted, Planted
+from release_gates.proof.registry import CLEAN, Defect, Registry
+
+
+class Tell(Protocol):
+    """Hears how the proof gets on: what begins, and in a word how it ended."""
+
+    def begins(self, number: int, of: int, what: str) -> None:
+        """Hear what begins."""
+
+    def ended(self, outcome: str) -> None:
+        """Hear how it ended."""
+
+
+class Proving:
+    """One proof of one environment's gates. Gates are measured on the clean system once each."""
+
+    def __init__(self, bench: Bench, registry: Registry, tell: Tell) -> None:
+        self._bench = bench
+        self._registry = registry
+        self._tell = tell
+        self._clean: Planted | None = None
+        self._why_not = ""
+        self._on_clean: dict[str, CleanGate] = {}
+        self._spoiled = ""
+
+    def prove(self, defects: Sequence[Defect]) -> Matrix:
+        """Return the matrix of these defects. Raises ``Stopped``; then every ``undo`` has run."""
+        environment, policy = self._bench.environment, self._bench.policy
+        guarded = [defect for defect in defects if environment.gate(defect.gate)]
+        unguarded = [defect for defect in defects if defect.unguarded]
+        steps = len(guarded) + bool(guarded)
+        if guarded:
+            self._begin(guarded, steps)
+        proofs = [self._told(defect, number, steps) for number, defect in enumerate(guarded, start=2)]
+        return Matrix(
+            environment=environment.name,
+            rules=policy.digest,
+            candidate=self._clean.candidate.digest if self._clean else "",
+            clean=tuple(self._on_clean.values()),
+            proofs=(*proofs, *(_row(each, ProofOutcome.UNGUARDED, each.unguarded) for each in unguarded)),
+            bare=self._registry.without_defect(environment),
+            elsewhere=tuple(
+                each.name for each in defects if not (environment.gate(each.gate) or each.unguarded)
+            ),
+        )
+
+    # -- the clean system -------------------------------------------------------------------------
+
+    def _begin(self, guarded: Sequence[Defect], steps: int) -> None:
+        self._tell.begins(1, steps, "the clean system")
+        try:
+            self._clean = self._bench.plant(CLEAN, self._registry.clean)
+        except NotPlanted as error:
+            self._why_not = str(error)
+        greens = [self._clean_gate(gate) for gate in dict.fromkeys(defect.gate for defect in guarded)]
+        red = ", ".join(f"{clean.gate} {clean.outcome}" for clean in greens if not clean.green)
+        self._tell.ended(red or "green")
+
+    def _clean_gate(self, name: str) -> CleanGate:
+        if name not in self._on_clean:
+            self._on_clean[name] = _clean(name, self._judged_clean(name))
+        return self._on_clean[name]
+
+    def _judged_clean(self, name: str) -> Judged:
+        if self._clean is None:
+            return Judged(None, f"there is no clean system: {self._why_not}")
+        return self._measured(self._clean, name, apart=True)
+
+    def _measured(self, planted: Planted, name: str, *, apart: bool) -> Judged:
+        gate = self._bench.environment.gate(name)
+        if gate is None:
+            return Judged(None, f"the policy has no gate {name}")
+        return self._bench.measure(
+            planted, gate, planted.folder / f"gate-{name}" if apart else planted.folder
+        )
+
+    # -- one defect -------------------------------------------------------------------------------
+
+    def _told(self, defect: Defect, number: int, steps: int) -> Proof:
+        self._tell.begins(number, steps, f"{defect.name} ({defect.gate})")
+        proof = self._proof(defect)
+        self._tell.ended(proof.outcome)
+        return proof
+
+    def _proof(self, defect: Defect) -> Proof:
+        clean = self._clean_gate(defect.gate)
+        if not clean.green:
+            return _row(defect, ProofOutcome.NOT_PROVEN, _not_green(clean))
+        if self._spoiled:
+            return _row(defect, ProofOutcome.NOT_PROVEN, f"not tried: {self._spoiled}")
+        try:
+            planted, finding, others = self._tried(defect)
+        finally:
+            undone = self._bench.undo(defect.name, defect.undo) if defect.undo else ""
+        if undone:
+            self._spoiled = f"the undo of {defect.name} failed, so the system may not be clean any more"
+            finding = Finding(ProofOutcome.NOT_PROVEN, f"the undo failed: {undone}")
+        elif others := [name for name in others if self._clean_gate(name).green]:
+            finding = Finding(
+                ProofOutcome.WRONG_GATE, f"{' and '.join(others)} went red, {defect.gate} did not"
+            )
+        elif finding.outcome is ProofOutcome.MISSED:
+            finding = finding._replace(said=f"{finding.said}, and no other gate went red")
+        digest = planted.candidate.digest if planted else ""
+        return _row(defect, finding.outcome, finding.said, tests=finding.tests, candidate=digest)
+
+    def _tried(self, defect: Defect) -> tuple[Planted | None, Finding, list[str]]:
+        """Return the known-bad candidate, what its gate says, and if that missed it, which others are red."""
+        try:
+            planted = self._bench.plant(defect.name, defect.apply)
+        except NotPlanted as error:
+            return None, Finding(ProofOutcome.NOT_PROVEN, str(error)), []
+        if self._is_clean(planted) and not defect.undo:
+            return planted, Finding(ProofOutcome.NOT_PROVEN, _EQUAL), []
+        finding = classify(defect.message, self._measured(planted, defect.gate, apart=False))
+        if finding.outcome is not ProofOutcome.MISSED:
+            return planted, finding, []
+        names = [gate.name for gate in self._bench.environment.gates if gate.name != defect.gate]
+        return planted, finding, [name for name in names if is_red(self._measured(planted, name, apart=True))]
+
+    def _is_clean(self, planted: Planted) -> bool:
+        return self._clean is not None and planted.candidate.digest == self._clean.candidate.digest
+
+
+_EQUAL = (
+    "its candidate has the clean one's digests, so the defect was not planted in it "
+    "(one that is planted elsewhere has an undo)"
+)
+
+
+def _clean(name: str, judged: Judged) -> CleanGate:
+    gate = judged.gate
+    if judged.because or gate is None:
+        return CleanGate(gate=name, outcome=Outcome.ERROR, because=judged.because)
+    return CleanGate(gate=name, outcome=gate.outcome, because=gate.because)
+
+
+def _not_green(clean: CleanGate) -> str:
+    because = f": {clean.because}" if clean.because else ""
+    if clean.outcome is Outcome.FAIL:
+        return f"{clean.gate} is red on the clean system{because}"
+    return f"{clean.gate} is {clean.outcome} on the clean system{because}"
+
+
+def _row(
+    defect: Defect,
+    outcome: ProofOutcome,
+    said: str,
+    *,
+    tests: tuple[str, ...] = (),
+    candidate: str = "",
+) -> Proof:
+    return Proof(
+        defect=defect.name,
+        gate=defect.gate,
+        outcome=outcome,
+        message=defect.message,
+        said=said,
+        tests=tests,
+        candidate=candidate,
+    )
