@@ -34,6 +34,7 @@ from release_gates.session.deciding import BROKEN
 from release_gates.session.ending import NOT_PROVEN
 from release_gates.session.run import RUN_VARIABLE, actor
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STATUS = {"proven": 0, "broken": BROKEN, "not proven": NOT_PROVEN}
 
 
@@ -67,10 +68,12 @@ def prove(
     ledger = project.ledger()
     with _alone(project), _stopping() as stop:
         bench = _bench(project, policy, proved, registry, ledger, stop)
+        proving = Proving(bench, registry, Telling(err=project.json))
         try:
-            matrix = Proving(bench, registry, Telling(err=project.json)).prove(chosen)
+            matrix = proving.prove(chosen)
         except Stopped as stopped:
-            click.echo(f"\nended by {stopped}: what was planted is undone, nothing was recorded", err=True)
+            left = proving.spoiled or "what was planted is undone"
+            click.echo(f"\nended by {stopped}, nothing was recorded; {left}", err=True)
             sys.exit(128 + stopped.number)
         event = _record(ledger, matrix)
     _show(project, matrix, registry.defects, event)
@@ -146,6 +149,7 @@ def _record(ledger: Ledger, matrix: Matrix) -> Event | None:
         rules=matrix.rules,
         actor=actor(),
         candidate=matrix.candidate,
+        declared=matrix.declared,
         proofs=matrix.proofs,
     )
     return ledger.append(fact, at=datetime.now(UTC))
@@ -168,9 +172,13 @@ def _coloured(line: Line) -> str:
 
 @contextmanager
 def _stopping() -> Iterator[Stop]:
-    """Turn SIGINT and SIGTERM into a request that the proof looks at."""
+    """Turn Ctrl-C, TERM and a closed terminal into a request that the proof looks at.
+
+    A signal that whoever started us ignores (nohup) stays ignored.
+    """
     stop = Stop()
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heard}
     try:
         yield stop
     finally:
@@ -181,8 +189,9 @@ def _stopping() -> Iterator[Stop]:
 @contextmanager
 def _alone(project: Project) -> Iterator[None]:
     """Refuse a second proof beside one that runs: it would remove its files, and undo its defects."""
-    project.state.mkdir(exist_ok=True)
-    with (project.state / "prove.lock").open("w") as lock:
+    folder = project.state / "prove"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -22,7 +22,7 @@ def gate_proofs(events: Iterable[Event], *, environment: str, gate: str) -> Gate
         if isinstance(fact, GatesProved) and (rows := _rows(fact, environment, gate)):
             same = found.newest is not None and found.newest.rules == fact.rules
             tried = {**(tried if same else {}), **rows}
-            newest = _sighting(fact.rules, event.at, rows, tried, found.newest if same else None)
+            newest = _sighting(event.at, fact, rows, tried, found)
             found = GateProofs(gate=gate, newest=newest, red=newest if newest.caught else found.red)
     return found
 
@@ -36,12 +36,20 @@ def _rows(fact: GatesProved, environment: str, gate: str) -> dict[str, ProofOutc
 
 
 def _sighting(
-    rules: str,
     at: datetime,
+    fact: GatesProved,
     rows: dict[str, ProofOutcome],
     tried: dict[str, ProofOutcome],
-    before: Sighting | None,
+    before: GateProofs,
 ) -> Sighting:
     caught = sum(outcome is ProofOutcome.CAUGHT for outcome in tried.values())
-    red = at if ProofOutcome.CAUGHT in rows.values() else before.red if before else None
-    return Sighting(rules=rules, tried_at=at, red=red if caught else None, caught=caught, tried=len(tried))
+    earlier = before.newest.red if before.newest is not None else None
+    red = at if ProofOutcome.CAUGHT in rows.values() else earlier
+    return Sighting(
+        rules=fact.rules,
+        tried_at=at,
+        red=red if caught else None,
+        caught=caught,
+        tried=len(tried),
+        declared=max(len(tried), fact.declared.get(before.gate, 0)),
+    )

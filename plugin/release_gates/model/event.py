@@ -79,12 +79,14 @@ class GatesProved(Record, frozen=True, kw_only=True, tag_field="kind", tag="gate
     """Planted defects were tried on an environment's gates. It is no run: it decides and forbids nothing.
 
     ``candidate`` is the digest of the clean candidate; each proof names that of its known-bad one.
+    ``declared`` says for each gate how many defects the rules have, so that a few do not pass for all.
     """
 
     environment: str
     rules: str
     actor: str
     candidate: str
+    declared: dict[str, int]
     proofs: tuple[Proof, ...]
 
 

@@ -60,8 +60,9 @@ class CleanGate(Record, frozen=True, kw_only=True):
 class Matrix(Record, frozen=True, kw_only=True):
     """One proof of an environment's gates: defect by gate.
 
-    ``candidate`` is the clean candidate's digest; ``bare`` are the gates that no defect is declared for,
-    ``elsewhere`` the defects of gates that only other environments ask for.
+    ``candidate`` is the clean candidate's digest; ``declared`` says for each gate how many defects there are,
+    tried or not; ``bare`` are the gates without any, ``advisory`` those that hold no candidate when they are
+    red; ``elsewhere`` are the defects of gates that only other environments ask for.
     """
 
     schema: int = SCHEMA
@@ -70,7 +71,9 @@ class Matrix(Record, frozen=True, kw_only=True):
     candidate: str
     clean: tuple[CleanGate, ...]
     proofs: tuple[Proof, ...]
+    declared: dict[str, int]
     bare: tuple[str, ...]
+    advisory: tuple[str, ...]
     elsewhere: tuple[str, ...]
 
     @property
@@ -78,11 +81,16 @@ class Matrix(Record, frozen=True, kw_only=True):
         """The rows whose gate exists."""
         return tuple(proof for proof in self.proofs if proof.outcome is not ProofOutcome.UNGUARDED)
 
+    @property
+    def untried(self) -> int:
+        """How many declared defects of these gates were left out."""
+        return sum(self.declared.values()) - len(self.guarded)
+
 
 class Sighting(Record, frozen=True, kw_only=True):
-    """How many of the defects that were tried under the same rules a gate was red on, and when last.
+    """On how many of the defects that were tried under the same rules a gate was red, and when last.
 
-    ``red`` is None where it was red on none of them.
+    ``red`` is None where it was red on none of them; ``declared`` is how many those rules have for it.
     """
 
     rules: str
@@ -90,6 +98,7 @@ class Sighting(Record, frozen=True, kw_only=True):
     red: datetime | None
     caught: int
     tried: int
+    declared: int
 
 
 class GateProofs(Record, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -66,7 +67,7 @@ def judge_alone(
 def classify(message: str, judged: Judged) -> Finding:
     """Return what became of a defect whose gate had to say ``message``.
 
-    Caught only if the gate is FAIL and one of its FAIL reasons contains the message.
+    Caught only if the gate is FAIL and one of its FAIL reasons contains the message as whole words.
     """
     gate = judged.gate
     if gate is None or judged.because:
@@ -76,6 +77,16 @@ def classify(message: str, judged: Judged) -> Finding:
     if gate.outcome in (Outcome.PASS, Outcome.WARN):
         return Finding(ProofOutcome.MISSED, f"{gate.name} stayed {gate.outcome}")
     return Finding(ProofOutcome.NOT_PROVEN, f"{gate.name} is {gate.outcome}: {gate.because}")
+
+
+def says(sentence: str, message: str) -> bool:
+    """Tell whether a sentence contains a message as whole words, numbers and measurement names.
+
+    ``is 1`` is neither in ``is 12`` nor in ``is 1.5``, ``order.p99`` not in ``order.p99@steady``.
+    """
+    before = r"(?<![\w.@/-])" if re.match(r"\w", message) else ""
+    after = r"(?![\w@/-]|\.\w)" if re.search(r"\w$", message) else ""
+    return bool(message) and re.search(f"{before}{re.escape(message)}{after}", sentence) is not None
 
 
 def is_red(judged: Judged) -> bool:
@@ -97,10 +108,16 @@ def _red(message: str, gate: GateJudgement) -> Finding:
     parts: list[LimitJudgement | TestProblem] = [*gate.problems, *gate.limits]
     reds = [part for part in parts if part.outcome is Outcome.FAIL]
     tests = tuple(dict.fromkeys(part.test for part in reds if part.test))
-    named = [part.because for part in reds if message and message in part.because]
+    named = [part.because for part in reds if says(_reason(part), message)]
     if named:
         return Finding(ProofOutcome.CAUGHT, named[0], tests)
     return Finding(ProofOutcome.OTHER_REASON, _first([part.because for part in reds]) or gate.because, tests)
+
+
+def _reason(part: LimitJudgement | TestProblem) -> str:
+    """Return a part's sentence without the test's name, which stands there whatever the reason is."""
+    name = part.test.rsplit("::", 1)[-1] if isinstance(part, TestProblem) else ""
+    return part.because.removeprefix(name)
 
 
 def _first(sentences: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from release_gates.proof.registry import CLEAN, Command
 
 
 class NotPlanted(Exception):
-    """No candidate came of a command: nothing can be proved on it."""
+    """There is no candidate, or no place for what is measured on it: nothing can be proved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +79,16 @@ class Bench:
         """Run ``undo`` to its end, whoever asks to stop; return why it failed, or ""."""
         return self._run(name, command, "undo", stop=None)
 
-    def measure(self, planted: Planted, gate: GateSpec, folder: Path) -> Judged:
+    def measure(self, planted: Planted, gate: GateSpec) -> Judged:
         """Run exactly the expected tests of one gate by pytest, as a part, and judge what they measured."""
         tests = self.policy.expected.get(gate.name, ())
         if not tests:
             return Judged(None, f"gates/expected/{gate.name}.txt names no test")
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = planted.folder / f"gate-{gate.name}"
+        try:
+            _empty(folder)
+        except NotPlanted as error:
+            return Judged(None, str(error))
         evidence, log = folder / "evidence.jsonl", folder / "pytest.log"
         ended = run_command(
             self._pytest(planted.file, tests, folder, evidence),
@@ -139,7 +143,7 @@ class Bench:
 
 
 def _empty(folder: Path) -> None:
-    """Remove what an earlier proof left, so that a stale file never counts."""
+    """Remove what an earlier proof, or a command, left there, so that a stale file never counts."""
     try:
         if folder.exists():
             shutil.rmtree(folder)

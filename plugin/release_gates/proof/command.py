@@ -123,10 +123,12 @@ def _wait(child: subprocess.Popen[bytes], timeout_s: float, stop: Stop | None) -
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a command and what it started: TERM, and KILL for what is left."""
-    os.killpg(child.pid, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        child.wait(GRACE_S)
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+    """End a command and what it started: TERM, and KILL for what is left.
+
+    Processes of another user (sudo) cannot be ended by us; they are not waited for either.
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(GRACE_S)

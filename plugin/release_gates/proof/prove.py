@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from release_gates.model.outcome import Outcome
+from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.proof import CleanGate, Matrix, Proof, ProofOutcome
 from release_gates.proof.assess import Finding, Judged, classify, is_red
 from release_gates.proof.bench import Bench, NotPlanted, Planted
@@ -32,11 +32,13 @@ class Proving:
         self._clean: Planted | None = None
         self._why_not = ""
         self._on_clean: dict[str, CleanGate] = {}
-        self._spoiled = ""
+        self.spoiled = ""
+        """Why the system may not be clean any more; "" while every ``undo`` did its work."""
 
     def prove(self, defects: Sequence[Defect]) -> Matrix:
         """Return the matrix of these defects. Raises ``Stopped``; then every ``undo`` has run."""
         environment, policy = self._bench.environment, self._bench.policy
+        declared = self._registry.declared(environment)
         guarded = [defect for defect in defects if environment.gate(defect.gate)]
         unguarded = [defect for defect in defects if defect.unguarded]
         steps = len(guarded) + bool(guarded)
@@ -49,7 +51,9 @@ class Proving:
             candidate=self._clean.candidate.digest if self._clean else "",
             clean=tuple(self._on_clean.values()),
             proofs=(*proofs, *(_row(each, ProofOutcome.UNGUARDED, each.unguarded) for each in unguarded)),
-            bare=self._registry.without_defect(environment),
+            declared=declared,
+            bare=tuple(gate for gate, number in declared.items() if not number),
+            advisory=tuple(gate.name for gate in environment.gates if gate.severity is not Severity.BLOCKING),
             elsewhere=tuple(
                 each.name for each in defects if not (environment.gate(each.gate) or each.unguarded)
             ),
@@ -75,15 +79,13 @@ class Proving:
     def _judged_clean(self, name: str) -> Judged:
         if self._clean is None:
             return Judged(None, f"there is no clean system: {self._why_not}")
-        return self._measured(self._clean, name, apart=True)
+        return self._measured(self._clean, name)
 
-    def _measured(self, planted: Planted, name: str, *, apart: bool) -> Judged:
+    def _measured(self, planted: Planted, name: str) -> Judged:
         gate = self._bench.environment.gate(name)
         if gate is None:
             return Judged(None, f"the policy has no gate {name}")
-        return self._bench.measure(
-            planted, gate, planted.folder / f"gate-{name}" if apart else planted.folder
-        )
+        return self._bench.measure(planted, gate)
 
     # -- one defect -------------------------------------------------------------------------------
 
@@ -97,23 +99,40 @@ class Proving:
         clean = self._clean_gate(defect.gate)
         if not clean.green:
             return _row(defect, ProofOutcome.NOT_PROVEN, _not_green(clean))
-        if self._spoiled:
-            return _row(defect, ProofOutcome.NOT_PROVEN, f"not tried: {self._spoiled}")
+        if self.spoiled:
+            return _row(defect, ProofOutcome.NOT_PROVEN, f"not tried: {self.spoiled}")
         try:
             planted, finding, others = self._tried(defect)
         finally:
-            undone = self._bench.undo(defect.name, defect.undo) if defect.undo else ""
-        if undone:
-            self._spoiled = f"the undo of {defect.name} failed, so the system may not be clean any more"
-            finding = Finding(ProofOutcome.NOT_PROVEN, f"the undo failed: {undone}")
-        elif others := [name for name in others if self._clean_gate(name).green]:
-            finding = Finding(
-                ProofOutcome.WRONG_GATE, f"{' and '.join(others)} went red, {defect.gate} did not"
-            )
+            left = self._undone(defect)
+        if left := left or self._red_after(defect):
+            finding = Finding(ProofOutcome.NOT_PROVEN, left)
         elif finding.outcome is ProofOutcome.MISSED:
-            finding = finding._replace(said=f"{finding.said}, and no other gate went red")
+            finding = self._missed(defect, finding, others)
         digest = planted.candidate.digest if planted else ""
         return _row(defect, finding.outcome, finding.said, tests=finding.tests, candidate=digest)
+
+    def _undone(self, defect: Defect) -> str:
+        """Take a defect back, whatever came of it; return why that failed, or ""."""
+        why = self._bench.undo(defect.name, defect.undo) if defect.undo else ""
+        return self._not_undone(defect, f"the undo failed: {why}") if why else ""
+
+    def _red_after(self, defect: Defect) -> str:
+        """Measure the clean system again: an ``undo`` that ends with 0 need not have undone anything."""
+        if not defect.undo:
+            return ""
+        after = _clean(defect.gate, self._judged_clean(defect.gate))
+        return "" if after.green else self._not_undone(defect, f"after the undo, {_not_green(after)}")
+
+    def _not_undone(self, defect: Defect, why: str) -> str:
+        self.spoiled = f"{defect.name} is not undone, so the system may not be clean any more ({why})"
+        return why
+
+    def _missed(self, defect: Defect, finding: Finding, others: Sequence[str]) -> Finding:
+        red = [name for name in others if self._clean_gate(name).green]
+        if not red:
+            return finding._replace(said=f"{finding.said}, and no other gate went red")
+        return Finding(ProofOutcome.WRONG_GATE, f"{' and '.join(red)} went red, {defect.gate} did not")
 
     def _tried(self, defect: Defect) -> tuple[Planted | None, Finding, list[str]]:
         """Return the known-bad candidate, what its gate says, and if that missed it, which others are red."""
@@ -123,11 +142,11 @@ class Proving:
             return None, Finding(ProofOutcome.NOT_PROVEN, str(error)), []
         if self._is_clean(planted) and not defect.undo:
             return planted, Finding(ProofOutcome.NOT_PROVEN, _EQUAL), []
-        finding = classify(defect.message, self._measured(planted, defect.gate, apart=False))
+        finding = classify(defect.message, self._measured(planted, defect.gate))
         if finding.outcome is not ProofOutcome.MISSED:
             return planted, finding, []
         names = [gate.name for gate in self._bench.environment.gates if gate.name != defect.gate]
-        return planted, finding, [name for name in names if is_red(self._measured(planted, name, apart=True))]
+        return planted, finding, [name for name in names if is_red(self._measured(planted, name))]
 
     def _is_clean(self, planted: Planted) -> bool:
         return self._clean is not None and planted.candidate.digest == self._clean.candidate.digest

@@ -24,6 +24,9 @@ CLEAN_PLACEHOLDERS = ("python", "candidate", "environment")
 PLACEHOLDERS = (*CLEAN_PLACEHOLDERS, "defect")
 TIMEOUT_S = 900.0
 
+SHORTEST_MESSAGE = 8
+"""Fewer letters and digits than that stand in sentences about something else too."""
+
 Command = tuple[str, ...]
 
 
@@ -51,10 +54,10 @@ class Registry(Record, frozen=True, kw_only=True):
     clean: Command = ()
     defects: tuple[Defect, ...] = ()
 
-    def without_defect(self, environment: EnvironmentPolicy) -> tuple[str, ...]:
-        """Return the gates of an environment that no defect is declared for."""
-        named = {defect.gate for defect in self.defects}
-        return tuple(gate.name for gate in environment.gates if gate.name not in named)
+    def declared(self, environment: EnvironmentPolicy) -> dict[str, int]:
+        """Return for each gate of an environment how many defects are declared for it."""
+        named = [defect.gate for defect in self.defects]
+        return {gate.name: named.count(gate.name) for gate in environment.gates}
 
 
 def read_registry(snapshot: Mapping[str, str], policy: Policy, *, folder: str = "gates") -> Registry:
@@ -79,7 +82,8 @@ def review_defects(registry: Registry, policy: Policy) -> tuple[Remark, ...]:
     sentence = f"no planted defect in {FILE}, so nothing shows that it can go red"
     return tuple(
         Remark(place=f"{environment.name}, gate {gate}", sentence=sentence)
-        for gate in registry.without_defect(environment)
+        for gate, defects in registry.declared(environment).items()
+        if not defects
     )
 
 
@@ -105,7 +109,8 @@ def select(
 def _check_known(option: str, names: Sequence[str], known: Sequence[str], slug: str) -> None:
     for name in names:
         if name not in known:
-            raise PolicyError(f"{option} {name}: nothing bears that name.{suggestion(name, known)}", slug=slug)
+            sentence = f"{option} {name}: nothing bears that name.{suggestion(name, known)}"
+            raise PolicyError(sentence, slug=slug)
 
 
 def _registry(document: Table, policy: Policy) -> Registry:
@@ -154,6 +159,7 @@ def _defect(name: str, table: Table, apply: Command | None, policy: Policy) -> D
         apply=_command(table, "apply") or apply or (),
         undo=_command(table, "undo") or (),
     )
+    _check_message(defect, table)
     _check_gate(defect, table, policy)
     if apply is None and "apply" not in table.values and not defect.unguarded:
         sentence = "is absent, here and for all defects. Say which command plants the defect"
@@ -169,6 +175,17 @@ def _check_name(name: str, table: Table) -> None:
             else "a defect's name is a lower-case letter, then letters, digits, '_' and '-'"
         )
         table.mistakes.add(table.at, sentence, "defect-name")
+
+
+def _check_message(defect: Defect, table: Table) -> None:
+    if defect.message and not defect.message.isprintable():
+        table.wrong("message", "must be on one line: a gate's reason is a sentence", "vague-message")
+    elif defect.message and sum(map(str.isalnum, defect.message)) < SHORTEST_MESSAGE:
+        sentence = (
+            "is too short to tell one reason from another. "
+            f"Write at least {SHORTEST_MESSAGE} letters and digits of what the gate has to say"
+        )
+        table.wrong("message", sentence, "vague-message")
 
 
 def _check_gate(defect: Defect, table: Table, policy: Policy) -> None:

@@ -33,6 +33,9 @@ def matrix_lines(matrix: Matrix, width: int = 80) -> Iterator[Line]:
     for gate in matrix.bare:
         text = f"{gate}: a gate without a planted defect. Declare one in gates/defects.toml"
         yield from _lines(text, width, good=False)
+    for gate in matrix.advisory:
+        text = f"{gate} is no blocking gate: when it goes red, the candidate enters all the same"
+        yield from _lines(text, width)
     if matrix.elsewhere:
         text = f"Not for the entry to {matrix.environment}: {', '.join(matrix.elsewhere)}"
         yield from _lines(text, width)
@@ -45,6 +48,8 @@ def summary(matrix: Matrix) -> str:
     caught = sum(proof.outcome is ProofOutcome.CAUGHT for proof in guarded)
     unguarded = [proof.defect for proof in matrix.proofs if proof.outcome is ProofOutcome.UNGUARDED]
     parts = [f"{caught} of {len(guarded)} guarded defects caught"]
+    if matrix.untried:
+        parts.append(f"{matrix.untried} more not tried")
     red = [clean.gate for clean in matrix.clean if not clean.green]
     if red:
         parts.append(f"not green on the clean system: {', '.join(red)}")
@@ -100,8 +105,10 @@ def _lines(text: str, width: int, good: bool | None = None) -> Iterator[Line]:
 
 
 def _on(sighting: Sighting) -> str:
-    noun = "defect" if sighting.tried == 1 else "defects"
-    return f"on {sighting.caught} of {sighting.tried} {noun}"
+    noun = "defect" if sighting.declared == 1 else "defects"
+    untried = sighting.declared - sighting.tried
+    rest = f" ({untried} not tried)" if untried else ""
+    return f"on {sighting.caught} of {sighting.declared} {noun}{rest}"
 
 
 def _when(sighting: Sighting) -> str:

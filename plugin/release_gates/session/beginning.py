@@ -29,9 +29,9 @@ def begin(
     try:
         deciding, briefing = _deciding(config, briefing, environment, snapshot)
     except GateError as error:
-        write_hold(
-            briefing.state, environment.name, f"the run could not start: {error}", at=datetime.now(UTC)
-        )
+        if not config.option.gate_part:  # a part decides nothing
+            because = f"the run could not start: {error}"
+            write_hold(briefing.state, environment.name, because, at=datetime.now(UTC))
         raise
     config.pluginmanager.register(deciding, "release_gates_deciding")
     config.pluginmanager.register(deciding.recording, "release_gates_recording")
