@@ -19,6 +19,9 @@ TICK_S = 0.1
 GRACE_S = 5.0
 """So long a command has between TERM and KILL."""
 
+SHOWN = 120
+"""Longer commands are cut in a sentence, in characters."""
+
 
 class Stopped(Exception):
     """Somebody asked to stop, by the signal ``number``."""
@@ -72,7 +75,7 @@ def run_command(
     """
     if stop is not None:
         stop.check()
-    shown = f"`{shlex.join(words)}`"
+    shown = f"`{_cut(shlex.join(words))}`"
     with log.open("w", encoding="utf-8") as output:
         try:
             child = subprocess.Popen(
@@ -101,6 +104,10 @@ def last_line(log: Path, *, beginning: str = "") -> str:
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     lines = (line.strip() for line in reversed(text.splitlines()))
     return next((line for line in lines if line and line.startswith(beginning)), "")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 
 def _relative(path: Path, root: Path) -> Path:

@@ -105,8 +105,9 @@ class Proving:
             planted, finding, others = self._tried(defect)
         finally:
             left = self._undone(defect)
-        if left := left or self._red_after(defect):
-            finding = Finding(ProofOutcome.NOT_PROVEN, left)
+        if left := left or self._red_after(defect, others):
+            before = f"{finding.said}; " if finding.outcome is ProofOutcome.NOT_PROVEN else ""
+            finding = Finding(ProofOutcome.NOT_PROVEN, before + left)
         elif finding.outcome is ProofOutcome.MISSED:
             finding = self._missed(defect, finding, others)
         digest = planted.candidate.digest if planted else ""
@@ -117,12 +118,13 @@ class Proving:
         why = self._bench.undo(defect.name, defect.undo) if defect.undo else ""
         return self._not_undone(defect, f"the undo failed: {why}") if why else ""
 
-    def _red_after(self, defect: Defect) -> str:
+    def _red_after(self, defect: Defect, others: Sequence[str]) -> str:
         """Measure the clean system again: an ``undo`` that ends with 0 need not have undone anything."""
-        if not defect.undo:
-            return ""
-        after = _clean(defect.gate, self._judged_clean(defect.gate))
-        return "" if after.green else self._not_undone(defect, f"after the undo, {_not_green(after)}")
+        for name in (defect.gate, *others) if defect.undo else ():
+            after = _clean(name, self._judged_clean(name))
+            if not after.green and self._clean_gate(name).green:
+                return self._not_undone(defect, f"after the undo, {_not_green(after)}")
+        return ""
 
     def _not_undone(self, defect: Defect, why: str) -> str:
         self.spoiled = f"{defect.name} is not undone, so the system may not be clean any more ({why})"

@@ -92,18 +92,21 @@ def select(
 ) -> tuple[Defect, ...]:
     """Return the defects of these names and these gates, all where none are named.
 
-    Raises PolicyError for a name that is not known.
+    Raises PolicyError for a name that is not known, and for one that this environment does not try.
     """
     known = tuple(defect.name for defect in registry.defects)
     asked = tuple(gate.name for gate in environment.gates)
     of_defects = dict.fromkeys((*asked, *(each.gate for each in registry.defects)))
     _check_known("--defect", defects, known, "unknown-defect")
     _check_known("--gate", gates, tuple(of_defects), "unknown-gate")
-    return tuple(
+    chosen = tuple(
         defect
         for defect in registry.defects
         if (not defects or defect.name in defects) and (not gates or defect.gate in gates)
     )
+    if defects or gates:
+        _check_here(chosen, environment)
+    return chosen
 
 
 def _check_known(option: str, names: Sequence[str], known: Sequence[str], slug: str) -> None:
@@ -111,6 +114,16 @@ def _check_known(option: str, names: Sequence[str], known: Sequence[str], slug: 
         if name not in known:
             sentence = f"{option} {name}: nothing bears that name.{suggestion(name, known)}"
             raise PolicyError(sentence, slug=slug)
+
+
+def _check_here(chosen: Sequence[Defect], environment: EnvironmentPolicy) -> None:
+    for defect in chosen:
+        if not (defect.unguarded or environment.gate(defect.gate)):
+            raise PolicyError(
+                f"defect {defect.name}: {environment.name} does not ask for its gate {defect.gate}.",
+                slug="defect-elsewhere",
+                hint="Name an environment that does: release-gates prove ENVIRONMENT.",
+            )
 
 
 def _registry(document: Table, policy: Policy) -> Registry:
