@@ -149,6 +149,7 @@ def _record(ledger: Ledger, matrix: Matrix) -> Event | None:
         rules=matrix.rules,
         actor=actor(),
         candidate=matrix.candidate,
+        clean=matrix.clean,
         declared=matrix.declared,
         proofs=matrix.proofs,
     )

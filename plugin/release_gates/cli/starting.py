@@ -37,7 +37,12 @@ def init(project: Project, folder: Path) -> None:
     """Scaffold gates/, suites/, fixtures/ and a toy exchange in an empty FOLDER; it promotes at once."""
     written = scaffold(folder)
     where = "" if folder == Path() else f"cd {folder} && "
-    lines = [*(f"  {name}" for name in written), "Next:", f"  {where}pytest -m gate_staging"]
+    lines = [
+        *(f"  {name}" for name in written),
+        "Next:",
+        f"  {where}pytest -m gate_staging",
+        f"  {where}release-gates prove",
+    ]
     project.say(
         {"folder": str(folder.absolute()), "files": written}, [f"written to {folder.absolute()}:", *lines]
     )
@@ -93,7 +98,7 @@ def _copy(source: Path, folder: Path) -> str:
 )
 @refusing
 def demo(folder: Path | None) -> None:
-    """Hold a toy exchange with a broken limit, explain, mend and promote it. No compiler, root or Docker."""
+    """Hold a toy exchange with a broken limit; explain, mend, promote it; prove its gates. No compiler or root."""
     home = (folder or Path(tempfile.mkdtemp(prefix="release-gates-demo-")) / "exchange").absolute()
     for step, ok in _steps(home):
         if not ok:
@@ -116,7 +121,10 @@ def _steps(home: Path) -> Iterator[tuple[str, bool]]:
     yield "candidate", _command(home, *_create("1.0.1")) == 0
     yield "promoted", _command(home, "run", "staging", "--", "-q", "--no-header") == 0
     _title("5. Only the ledger moves a candidate")
-    for words in (("promote", "--to", "staging"), ("status",), ("verify",)):
+    for words in (("promote", "--to", "staging"), ("verify",)):
+        yield words[0], _command(home, *words) == 0
+    _title("6. Would the gates notice? Defects that are planted for them to catch")
+    for words in (("prove",), ("status",)):
         yield words[0], _command(home, *words) == 0
 
 

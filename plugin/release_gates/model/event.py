@@ -6,7 +6,7 @@ from datetime import datetime
 
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.outcome import Outcome
-from release_gates.model.proof import Proof
+from release_gates.model.proof import CleanGate, Proof
 from release_gates.model.record import SCHEMA, Record
 from release_gates.model.verdict import Verdict
 
@@ -78,7 +78,8 @@ class Promoted(Record, frozen=True, kw_only=True, tag_field="kind", tag="promote
 class GatesProved(Record, frozen=True, kw_only=True, tag_field="kind", tag="gates_proved"):
     """Planted defects were tried on an environment's gates. It is no run: it decides and forbids nothing.
 
-    ``candidate`` is the digest of the clean candidate; each proof names that of its known-bad one.
+    ``candidate`` is the digest of the clean candidate and ``clean`` what each gate says of it; each proof
+    names the digest of its known-bad one.
     ``declared`` says for each gate how many defects the rules have, so that a few do not pass for all.
     """
 
@@ -86,6 +87,7 @@ class GatesProved(Record, frozen=True, kw_only=True, tag_field="kind", tag="gate
     rules: str
     actor: str
     candidate: str
+    clean: tuple[CleanGate, ...]
     declared: dict[str, int]
     proofs: tuple[Proof, ...]
 

@@ -56,6 +56,11 @@ class CleanGate(Record, frozen=True, kw_only=True):
         """Whether a red after this one comes from the defect."""
         return self.outcome in (Outcome.PASS, Outcome.WARN)
 
+    @property
+    def sentence(self) -> str:
+        """What it says, without why."""
+        return f"{self.gate} is {self.outcome} on the clean system"
+
 
 class Matrix(Record, frozen=True, kw_only=True):
     """One proof of an environment's gates: defect by gate.

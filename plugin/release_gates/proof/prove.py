@@ -98,7 +98,7 @@ class Proving:
     def _proof(self, defect: Defect) -> Proof:
         clean = self._clean_gate(defect.gate)
         if not clean.green:
-            return _row(defect, ProofOutcome.NOT_PROVEN, _not_green(clean))
+            return _row(defect, ProofOutcome.NOT_PROVEN, clean.sentence)
         if self.spoiled:
             return _row(defect, ProofOutcome.NOT_PROVEN, f"not tried: {self.spoiled}")
         try:
@@ -123,7 +123,7 @@ class Proving:
         for name in (defect.gate, *others) if defect.undo else ():
             after = _clean(name, self._judged_clean(name))
             if not after.green and self._clean_gate(name).green:
-                return self._not_undone(defect, f"after the undo, {_not_green(after)}")
+                return self._not_undone(defect, f"after the undo, {after.sentence}: {after.because}")
         return ""
 
     def _not_undone(self, defect: Defect, why: str) -> str:
@@ -165,13 +165,6 @@ def _clean(name: str, judged: Judged) -> CleanGate:
     if judged.because or gate is None:
         return CleanGate(gate=name, outcome=Outcome.ERROR, because=judged.because)
     return CleanGate(gate=name, outcome=gate.outcome, because=gate.because)
-
-
-def _not_green(clean: CleanGate) -> str:
-    because = f": {clean.because}" if clean.because else ""
-    if clean.outcome is Outcome.FAIL:
-        return f"{clean.gate} is red on the clean system{because}"
-    return f"{clean.gate} is {clean.outcome} on the clean system{because}"
 
 
 def _row(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from release_gates.model.outcome import Outcome
-from release_gates.model.proof import GateProofs, Matrix, Proof, ProofOutcome, Sighting
+from release_gates.model.proof import CleanGate, GateProofs, Matrix, Proof, ProofOutcome, Sighting
 from release_gates.report.text import rule, wrapped
 
 LEAST_BESIDE = 24
@@ -26,10 +26,7 @@ def matrix_lines(matrix: Matrix, width: int = 80) -> Iterator[Line]:
     if matrix.proofs:
         yield from _rows(matrix.proofs, width)
         yield Line("")
-    for clean in matrix.clean:
-        if not clean.green:
-            text = f"{clean.gate} is {clean.outcome} on the clean system: {clean.because}"
-            yield from _lines(text, width, good=False if clean.outcome is Outcome.FAIL else None)
+    yield from _not_green(matrix.clean, width)
     for gate in matrix.bare:
         text = f"{gate}: a gate without a planted defect. Declare one in gates/defects.toml"
         yield from _lines(text, width, good=False)
@@ -78,6 +75,17 @@ def _rows(proofs: Sequence[Proof], width: int) -> Iterator[Line]:
     for proof in proofs:
         head = f"{proof.defect:<{defects}}  {proof.gate:<{gates}}  {proof.outcome:<12}"
         yield from _row(proof, head, width)
+
+
+def _not_green(clean: Sequence[CleanGate], width: int) -> Iterator[Line]:
+    """Yield why gates are not green on the clean system, each reason once."""
+    reasons: dict[tuple[Outcome, str], list[str]] = {}
+    for each in clean:
+        if not each.green:
+            reasons.setdefault((each.outcome, each.because), []).append(each.gate)
+    for (outcome, because), gates in reasons.items():
+        text = f"{' and '.join(gates)}: {outcome} on the clean system: {because}"
+        yield from _lines(text, width, good=False)
 
 
 def _row(proof: Proof, head: str, width: int) -> Iterator[Line]:

@@ -34,6 +34,16 @@ def test_scaffold_is_clean_for_check_and_expect(tmp_path: Path) -> None:
     assert release_gates(tmp_path, "expect", "--check").returncode == 0
 
 
+def test_scaffold_proves_its_gates(tmp_path: Path) -> None:
+    release_gates(tmp_path, "init", ".")
+    done = release_gates(tmp_path, "prove")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "lost_cancel  smoke     caught        was cancelled and still traded" in done.stdout
+    assert "slow_match   matching  caught        levels_per_order is" in done.stdout
+    assert "2 of 2 guarded defects caught; no gate without a defect" in done.stdout
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+
+
 def test_init_never_writes_into_a_folder_that_is_in_use(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     refused = release_gates(tmp_path, "init")
@@ -49,6 +59,8 @@ def test_demo_holds_then_promotes(tmp_path: Path) -> None:
     hold, promote = shown.stdout.index("= HOLD (broken)"), shown.stdout.index("= PROMOTE")
     assert hold < shown.stdout.index("return min(map") < promote
     assert "the limit is <= 10 count" in shown.stdout
+    assert promote < shown.stdout.index("2 of 2 guarded defects caught")
+    assert shown.stdout.count("last seen red") == 2
 
 
 def test_wheel_holds_the_scaffold(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from release_gates.ledger.history import failures, history, runs
 from release_gates.ledger.proofs import gate_proofs
 from release_gates.ledger.sqlite import SqliteLedger
 from release_gates.model.event import Event, GatesProved
-from release_gates.model.proof import GateProofs, Proof, ProofOutcome, Sighting
+from release_gates.model.outcome import Outcome
+from release_gates.model.proof import CleanGate, GateProofs, Proof, ProofOutcome, Sighting
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 CAUGHT, MISSED, UNGUARDED = ProofOutcome.CAUGHT, ProofOutcome.MISSED, ProofOutcome.UNGUARDED
@@ -31,6 +32,7 @@ def proved(
         rules=rules,
         actor="Ann",
         candidate="a" * 64,
+        clean=(CleanGate(gate=gate, outcome=Outcome.PASS),),
         declared={gate: DECLARED},
         proofs=rows,
     )

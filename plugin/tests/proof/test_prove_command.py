@@ -337,7 +337,8 @@ def test_a_gate_that_is_always_red_proves_nothing(project: Planting) -> None:
     found = project.rows()
     assert found["status"] == 1
     assert found["rows"]["loses"]["outcome"] == "not proven"
-    assert found["rows"]["loses"]["said"].startswith("smoke is red on the clean system: test_orders: order 7")
+    assert found["rows"]["loses"]["said"] == "smoke is FAIL on the clean system"
+    assert found["clean"][0]["because"] == "test_orders: order 7 is acknowledged and lost"
     assert found["rows"]["slow"]["outcome"] == "caught"
 
 
@@ -347,7 +348,7 @@ def test_without_a_clean_system_nothing_is_proven(project: Planting) -> None:
     path.write_text(path.read_text().replace('"{candidate}", "engine"', '"{candidate}"'))
     done = project.cli("prove")
     assert done.status == 10
-    assert "there is no clean system: `" in " ".join(done.output.split())
+    assert " ".join(done.output.split()).count("smoke and load: ERROR on the clean system: there is no") == 1
     assert "not proven" in done.output
 
 
@@ -356,8 +357,9 @@ def test_an_expected_test_that_is_gone_proves_nothing(project: Planting) -> None
     project.write("suites/test_smoke.py", SMOKE.replace("def test_book", "def test_books"))
     found = project.rows()
     assert (found["status"], found["rows"]["loses"]["outcome"]) == (10, "not proven")
-    assert "pytest says ERROR: not found: " in found["rows"]["loses"]["said"]
-    assert "pytest.log" in found["rows"]["loses"]["said"]
+    because = found["clean"][0]["because"]
+    assert "pytest says ERROR: not found: " in because
+    assert "its output is in .gates/prove/clean/gate-smoke/pytest.log" in because
 
 
 def test_what_takes_too_long_is_ended_and_not_proven(project: Planting) -> None:
@@ -398,7 +400,7 @@ def test_defects_of_another_environment_are_named_and_tried_there(project: Plant
         assert (refused.status, "[defect-elsewhere]" in refused.output) == (2, True)
     there = project.rows("production")
     assert (there["status"], set(there["rows"])) == (10, {"torn_log"})
-    assert "audit.txt names no test" in there["rows"]["torn_log"]["said"]
+    assert "audit.txt names no test" in there["clean"][0]["because"]
 
 
 # -- how it could be fooled -----------------------------------------------------------------------
@@ -471,7 +473,7 @@ def test_undo_runs_where_apply_failed(project: Planting) -> None:
     ("undo", "said"),
     [
         ("print('no right'); exit(1)", "the undo failed: `"),
-        ("pass", "after the undo, smoke is red on the clean system: test_orders: order 7"),
+        ("pass", "after the undo, smoke is FAIL on the clean system: test_orders: order 7"),
     ],
     ids=["fails", "does nothing"],
 )

@@ -94,7 +94,7 @@ def test_the_clean_system_the_advisory_and_the_rest() -> None:
             elsewhere=("far",),
         )
     )
-    assert "smoke is FAIL on the clean system: order.time is 9 ms" in found
+    assert "smoke: FAIL on the clean system: order.time is 9 ms" in found
     assert "load is no blocking gate: when it goes red, the candidate enters all the same" in found
     assert "Not for the entry to staging: far" in found
     told = " ".join(" ".join(found).split())
@@ -102,6 +102,14 @@ def test_the_clean_system_the_advisory_and_the_rest() -> None:
         "1 of 1 guarded defects caught; 2 more not tried; not green on the clean system: smoke; "
         "no gate without a defect" in told
     )
+
+
+def test_one_reason_for_several_gates_is_told_once() -> None:
+    why = "there is no clean system: `make` ended with status 2"
+    clean = [CleanGate(gate=gate, outcome=Outcome.ERROR, because=why) for gate in ("smoke", "load")]
+    told = " ".join(" ".join(lines(matrix(clean=tuple(clean)))).split())
+    assert f"smoke and load: ERROR on the clean system: {why}" in told
+    assert told.count(why) == 1
 
 
 def test_nothing_declared() -> None:
