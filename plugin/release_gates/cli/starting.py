@@ -98,7 +98,7 @@ def _copy(source: Path, folder: Path) -> str:
 )
 @refusing
 def demo(folder: Path | None) -> None:
-    """Hold a toy exchange with a broken limit; explain, mend, promote it; prove its gates. No compiler or root."""
+    """Hold, explain, mend and promote a toy exchange, and prove its gates. No compiler, root or Docker."""
     home = (folder or Path(tempfile.mkdtemp(prefix="release-gates-demo-")) / "exchange").absolute()
     for step, ok in _steps(home):
         if not ok:
