@@ -80,11 +80,12 @@ def classify(message: str, judged: Judged) -> Finding:
 
 
 def says(sentence: str, message: str) -> bool:
-    """Tell whether a sentence contains a message as whole words, numbers and measurement names.
+    """Tell whether a sentence contains a message as whole words and numbers.
 
-    ``is 1`` is neither in ``is 12`` nor in ``is 1.5``, ``order.p99`` not in ``order.p99@steady``.
+    ``is 1`` is neither in ``is 12`` nor in ``is 1.5``; the end of a measurement's name stands for it
+    (``p99 is`` for ``order.p99 is``), its beginning does not (``order.p99`` for ``order.p99@steady``).
     """
-    before = r"(?<![\w.@/-])" if re.match(r"\w", message) else ""
+    before = r"(?<![\w@/-])" if re.match(r"\w", message) else ""
     after = r"(?![\w@/-]|\.\w)" if re.search(r"\w$", message) else ""
     return bool(message) and re.search(f"{before}{re.escape(message)}{after}", sentence) is not None
 

@@ -197,7 +197,7 @@ class TestTheRun:
         ("order.lost is 1.", "order.lost is 1", True),
         ("the order.lost is 1", "order.lost is", True),
         ("reorder.lost is 1", "order.lost is", False),
-        ("big.order.lost is 1", "order.lost is", False),
+        ("big.order.lost is 1", "order.lost is", True),
         ("order_lost is 1", "lost is", False),
         ("order.p99@steady is 5 ms", "order.p99", False),
         ("order 12 was cancelled, yet traded", "was cancelled", True),
