@@ -1,6 +1,6 @@
 # `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint types gate-dev gate-staging gate-production clean
+.PHONY: help setup test lint types matrix prove gate-dev gate-staging gate-production clean
 
 PYTHON ?= python3
 VENV   := .venv/bin
@@ -26,6 +26,13 @@ types: setup ## mypy, strict
 gate-dev gate-staging gate-production: gate-%: setup ## build the reference system and decide on its entry [DEFECT=name]
 	@$(VENV)/python -m fixtures.prepare $* $(if $(DEFECT),--defect $(DEFECT))
 	@$(VENV)/release-gates run $*
+
+prove: setup ## plant each defect and see its gate go red
+	@$(VENV)/python -m fixtures.prepare staging
+	@$(VENV)/release-gates prove staging
+
+matrix: setup ## build and test the reference engine in every flavour, sanitizers included
+	@$(VENV)/python -m fixtures.trading_system.matrix
 
 accuracy-%: setup ## measure a family's speed and accuracy, e.g. make accuracy-core [ACCURACY=quick]
 	@test -f benchmarks/$*.py || { echo "no family '$*'; there are: $(filter-out __init__ samples table,$(basename $(notdir $(wildcard benchmarks/*.py))))"; exit 1; }

@@ -21,11 +21,57 @@ def test_orders_match_by_price_then_time(exchange: Exchange) -> None:
     older = exchange.place("sell", price=10_001, quantity=5)
     younger = exchange.place("sell", price=10_001, quantity=5)
     taken = exchange.place("buy", price=10_002, quantity=12)
+    makers = [fill["maker"] for fill in taken["fills"]]
+    assert makers[:2] != [younger["id"], older["id"]], "at one price the younger order traded first"
     assert [(fill["maker"], fill["price"], fill["quantity"]) for fill in taken["fills"]] == [
         (older["id"], 10_001, 5),
         (younger["id"], 10_001, 5),
         (worse["id"], 10_002, 2),
     ]
+
+
+def test_book_is_never_crossed(exchange: Exchange) -> None:
+    """Orders that could trade with each other never rest side by side."""
+    for price in (10_000, 10_002, 10_001):
+        exchange.place("buy", price=price, quantity=1)
+        exchange.place("sell", price=price - 1, quantity=2)
+    book = exchange.book()
+    best = [book[side][0].price for side in ("bids", "asks") if book[side]]
+    assert len(best) < 2 or best[0] < best[1], f"the book is crossed: bid {best[0]}, ask {best[1]}"
+
+
+def test_fok_trades_whole_or_not_at_all(exchange: Exchange) -> None:
+    """A fill-or-kill order that finds too little takes nothing."""
+    exchange.place("sell", price=10_000, quantity=3)
+    missed = exchange.place("buy", price=10_000, quantity=4, kind="fok")
+    assert (missed["status"], missed["filled"]) == ("cancelled", 0)
+    assert exchange.place("buy", price=10_000, quantity=3, kind="fok")["filled"] == 3
+
+
+def test_replaced_order_stands_at_its_new_price(exchange: Exchange) -> None:
+    """A replace moves an order, and one that crosses trades."""
+    order = exchange.place("buy", price=9_990, quantity=5)
+    exchange.replace(order["id"], price=9_991, quantity=7)
+    assert exchange.book()["bids"] == [Level(price=9_991, quantity=7, orders=1)]
+    exchange.place("sell", price=9_995, quantity=7)
+    assert exchange.replace(order["id"], price=9_995, quantity=7)["status"] == "filled"
+
+
+def test_batch_is_answered_order_by_order(exchange: Exchange) -> None:
+    """One bad order of a batch does not take the others with it."""
+    good = {"side": "buy", "type": "limit", "price": 10_000, "quantity": 1}
+    orders = [exchange.order(**good), exchange.order(**{**good, "quantity": 0}), exchange.order(**good)]
+    said = [result["status"] for result in exchange.place_batch(orders)]
+    assert said == ["resting", "rejected", "resting"]
+
+
+def test_retired_field_is_refused(exchange: Exchange) -> None:
+    """A field that no order has any more is refused, and moves nothing: old code must not wake up."""
+    answer = exchange.try_order(power_peg=1)
+    assert answer.status_code == 400, (
+        f"an order with the retired field power_peg was answered {answer.status_code}: {answer.text}"
+    )
+    assert exchange.book() == {"bids": [], "asks": []}
 
 
 def test_ioc_leaves_nothing_on_the_book(exchange: Exchange) -> None:
@@ -46,14 +92,12 @@ def test_cancelled_order_leaves_the_book(exchange: Exchange) -> None:
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
-        pytest.param(
-            {"side": "buy", "type": "limit", "price": 10_000, "quantity": 0}, 422, id="zero-quantity"
-        ),
-        pytest.param({"side": "buy", "type": "limit", "price": -1, "quantity": 1}, 422, id="negative-price"),
-        pytest.param(
-            {"side": "both", "type": "limit", "price": 10_000, "quantity": 1}, 400, id="unknown-side"
-        ),
-        pytest.param({"side": "buy", "type": "limit", "quantity": 1}, 400, id="no-price"),
+        pytest.param({"quantity": 0}, 422, id="zero-quantity"),
+        pytest.param({"price": -1}, 422, id="negative-price"),
+        pytest.param({"trader": "mallory"}, 422, id="unknown-trader"),
+        pytest.param({"side": "both"}, 400, id="unknown-side"),
+        pytest.param({"price": None}, 400, id="no-price"),
+        pytest.param({"trader": None}, 400, id="no-trader"),
     ],
 )
 def test_bad_order_is_refused_with_a_reason(

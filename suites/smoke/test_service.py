@@ -10,7 +10,7 @@ from release_gates.session.gate import Gate
 
 pytestmark = pytest.mark.gate("smoke")
 
-EXPECTED_EVENTS = {"started", "signal", "drain_started", "stopped"}
+EXPECTED_EVENTS = {"started", "recovered", "signal", "drain_started", "stopped"}
 
 
 def test_becomes_ready(gate: Gate, gate_service: GateService) -> None:

@@ -1,4 +1,4 @@
-"""The pytest fixture of the service probe."""
+"""The pytest fixtures of the service probe."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -52,10 +52,12 @@ class Gate(Protocol):
 class GateService:
     """The candidate's service. It starts when it is first asked for and ends with the test."""
 
-    def __init__(self, gate: Gate, folder: Path) -> None:
+    def __init__(self, gate: Gate, folder: Path, arguments: Sequence[str] = ()) -> None:
+        """Prepare to run it in ``folder``, with ``arguments`` behind those of the policy."""
         self._gate = gate
         self._folder = folder
         self._settings = gate.settings(ServiceSettings)
+        self._arguments = (*self._settings.arguments, *arguments)
         self._service: Service | None = None
         self._started = 0.0
 
@@ -64,7 +66,7 @@ class GateService:
         """The running program with its logs."""
         if self._service is None:
             self._service = Service(
-                self._copy(), arguments=self._settings.arguments, folder=self._folder, environ=os.environ
+                self._copy(), arguments=self._arguments, folder=self._folder, environ=os.environ
             )
             self._started = time.monotonic()
             self._service.start()
@@ -147,9 +149,29 @@ def _transport_error() -> type[Exception]:
     return httpx.TransportError
 
 
+class StartService(Protocol):
+    """Prepares one more instance of the candidate's service, with arguments behind those of the policy."""
+
+    def __call__(self, *arguments: str) -> GateService:
+        """Return it; it starts when it is first asked for."""
+        ...
+
+
 @pytest.fixture
-def gate_service(gate: Gate, tmp_path: Path) -> Iterator[GateService]:
+def start_service(gate: Gate, tmp_path: Path) -> Iterator[StartService]:
+    """Run the candidate's binary more than once, or with more arguments; all of it ends with the test."""
+    services: list[GateService] = []
+
+    def start(*arguments: str) -> GateService:
+        services.append(GateService(gate, tmp_path / f"service-{len(services) + 1}", arguments))
+        return services[-1]
+
+    yield start
+    for service in services:
+        service.close()
+
+
+@pytest.fixture
+def gate_service(start_service: StartService) -> GateService:
     """Run the candidate's binary from its digest: ``.client``, ``.metrics()``, ``.stop()``, ``.ready_s``."""
-    service = GateService(gate, tmp_path / "service")
-    yield service
-    service.close()
+    return start_service()
