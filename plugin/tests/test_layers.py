@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -77,6 +78,14 @@ def test_imports_keep_to_the_layers(path: Path, layer: str) -> None:
     ours = [name.split(".") for name in imports(path) if name.startswith("release_gates.")]
     allowed = MAY_IMPORT[layer] | {layer, "errors", "TOOL"}
     assert {parts[1] for parts in ours} <= allowed
+
+
+def test_the_page_shows_the_same_table() -> None:
+    page = (PACKAGE.parents[1] / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    shown = re.findall(r"(\w+) -> \{([^}]*)\}", page)
+    assert len(shown) >= 5
+    for layer, names in shown:
+        assert {name.strip() for name in names.split(",")} | {"model"} == MAY_IMPORT[layer]
 
 
 @pytest.mark.parametrize("layer", ["model", "judge"])

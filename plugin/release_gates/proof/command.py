@@ -92,7 +92,8 @@ def run_command(
         status = _wait(child, timeout_s, stop)
     where = f"its output is in {_relative(log, root)}"
     if status is None:
-        return Ended(-1, f"{shown} took longer than {timeout_s:g} s and was ended; {where}")
+        fate = "could not be ended" if child.returncode is None else "was ended"
+        return Ended(-1, f"{shown} took longer than {timeout_s:g} s and {fate}; {where}")
     if status:
         said = f" ({last_line(log)})" if last_line(log) else ""
         return Ended(status, f"{shown} ended with status {status}{said}; {where}")

@@ -104,6 +104,17 @@ def test_a_command_that_takes_too_long_is_ended_with_its_children(
     assert is_gone(int((tmp_path / "pids").read_text()))
 
 
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+def test_what_may_not_be_ended_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(pid: int, number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(command, "GRACE_S", 0.1)
+    monkeypatch.setattr(os, "killpg", refuse)
+    ended = python(tmp_path, "import time; time.sleep(3)", timeout_s=0.5)
+    assert "took longer than 0.5 s and could not be ended" in ended.why
+
+
 def test_a_request_to_stop_ends_it_with_its_children(tmp_path: Path) -> None:
     stop = Stop()
 
