@@ -71,7 +71,7 @@ def proofs_sentence(found: GateProofs, *, environment: str, rules: str) -> str:
 def _rows(proofs: Sequence[Proof], width: int) -> Iterator[Line]:
     defects = max(len("defect"), *(len(proof.defect) for proof in proofs))
     gates = max(len("gate"), *(len(proof.gate) for proof in proofs))
-    yield Line(f"{'defect':<{defects}}  {'gate':<{gates}}  {'outcome':<12}  message")
+    yield Line(f"{'defect':<{defects}}  {'gate':<{gates}}  {'outcome':<12}  message"[:width])
     for proof in proofs:
         head = f"{proof.defect:<{defects}}  {proof.gate:<{gates}}  {proof.outcome:<12}"
         yield from _row(proof, head, width)

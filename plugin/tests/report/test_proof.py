@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from release_gates.model.outcome import Outcome
@@ -118,6 +118,7 @@ def test_nothing_declared() -> None:
     )
 
 
+@example(rows=[("a" * 18, "b" * 18, ProofOutcome.CAUGHT, "0", "")], width=60)
 @given(
     st.lists(
         st.tuples(
