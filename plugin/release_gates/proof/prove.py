@@ -121,8 +121,8 @@ class Proving:
     def _red_after(self, defect: Defect, others: Sequence[str]) -> str:
         """Measure the clean system again: an ``undo`` that ends with 0 need not have undone anything."""
         for name in (defect.gate, *others) if defect.undo else ():
-            after = _clean(name, self._judged_clean(name))
-            if not after.green and self._clean_gate(name).green:
+            before, after = self._on_clean.get(name), _clean(name, self._judged_clean(name))
+            if not after.green and (before is None or before.green):
                 return self._not_undone(defect, f"after the undo, {after.sentence}: {after.because}")
         return ""
 

@@ -296,6 +296,8 @@ def test_all_caught_is_0_and_status_tells_when(project: Planting) -> None:
     told = project.cli("status").output
     assert "  smoke: last seen red 20" in told
     assert told.count("UTC on 1 of 1 defect") == 2
+    (staging,) = json.loads(project.cli("--json", "status").output)
+    assert [(gate["gate"], gate["red"]["caught"]) for gate in staging["gates"]] == [("smoke", 1), ("load", 1)]
     project.write("gates/staging.toml", (project.root / "gates/staging.toml").read_text() + "# changed\n")
     told = " ".join(project.cli("status").output.split())
     assert told.count("on 1 of 1 defect, under other rules") == 2
@@ -488,6 +490,17 @@ def test_where_the_undo_did_not_undo_the_rest_is_not_tried(project: Planting, un
     for name in ("leaks_again", "slow"):
         assert found["rows"][name]["said"].startswith("not tried: leaks is not undone")
     assert not (project.root / "undone").exists()
+
+
+def test_what_another_gate_sees_has_to_be_undone_too(project: Planting) -> None:
+    load = LOAD.replace("9 if", "9 if __import__('os').path.exists('host') or")
+    project.write("suites/test_load.py", load)
+    project.host_defect("slows", "slow", undo="pass")
+    project.defect("loses")
+    found = project.rows()
+    assert found["rows"]["slows"]["outcome"] == "not proven"
+    assert found["rows"]["slows"]["said"].startswith("after the undo, load is FAIL on the clean system")
+    assert found["rows"]["loses"]["said"].startswith("not tried: slows is not undone")
 
 
 def hanging(project: Planting) -> subprocess.Popen[str]:
