@@ -27,6 +27,21 @@ TIMEOUT_S = 900.0
 SHORTEST_MESSAGE = 8
 """Fewer letters and digits than that stand in sentences about something else too."""
 
+ANY_REASON = {
+    "assert",
+    "assertion",
+    "baseline",
+    "failed",
+    "false",
+    "is",
+    "limit",
+    "not",
+    "target",
+    "the",
+    "was",
+}
+"""Words of which every gate makes its reasons: "the limit is" names none of them."""
+
 Command = tuple[str, ...]
 
 
@@ -193,12 +208,17 @@ def _check_name(name: str, table: Table) -> None:
 def _check_message(defect: Defect, table: Table) -> None:
     if defect.message and not defect.message.isprintable():
         table.wrong("message", "must be on one line: a gate's reason is a sentence", "vague-message")
-    elif defect.message and sum(map(str.isalnum, defect.message)) < SHORTEST_MESSAGE:
+    elif defect.message and _is_vague(defect.message):
         sentence = (
-            "is too short to tell one reason from another. "
+            "stands in too many sentences to tell one reason from another. "
             f"Write at least {SHORTEST_MESSAGE} letters and digits of what the gate has to say"
         )
         table.wrong("message", sentence, "vague-message")
+
+
+def _is_vague(message: str) -> bool:
+    words = set(re.findall(r"[^\W\d_]+", message.lower()))
+    return sum(map(str.isalnum, message)) < SHORTEST_MESSAGE or words <= ANY_REASON
 
 
 def _check_gate(defect: Defect, table: Table, policy: Policy) -> None:

@@ -107,6 +107,11 @@ def test_check_names_each_gate_without_a_defect() -> None:
         (HEAD + LOST.replace("journal.lost_events is", "lost is"), "vague-message", "at least 8"),
         (HEAD + LOST.replace("journal.lost_events is", "; : . - , : ;"), "vague-message", "at least 8"),
         (HEAD + LOST.replace("lost_events is", "lost\\nevents"), "vague-message", "on one line"),
+        (
+            HEAD + LOST.replace("journal.lost_events is", "the limit is == 0"),
+            "vague-message",
+            "tell one reason",
+        ),
         (HEAD + LOST.replace("defect.lost_order", "defect.clean"), "defect-name", "another name"),
         (HEAD + LOST.replace("lost_order", "'../x'"), "defect-name", "lower-case letter"),
         (HEAD + LOST.replace('"smoke"', '"smok"'), "unguarded-defect", "Did you mean 'smoke'?"),
