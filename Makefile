@@ -5,6 +5,7 @@
 PYTHON ?= python3
 VENV   := .venv/bin
 DEFECT ?=
+FLAVOURS ?=
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +32,8 @@ prove: setup ## plant each defect and see its gate go red
 	@$(VENV)/python -m fixtures.prepare staging
 	@$(VENV)/release-gates prove staging
 
-matrix: setup ## build and test the reference engine in every flavour, sanitizers included
-	@$(VENV)/python -m fixtures.trading_system.matrix
+matrix: setup ## build and test the reference engine in every flavour, sanitizers included [FLAVOURS="asan tsan"]
+	@$(VENV)/python -m fixtures.trading_system.matrix $(FLAVOURS)
 
 accuracy-%: setup ## measure a family's speed and accuracy, e.g. make accuracy-core [ACCURACY=quick]
 	@test -f benchmarks/$*.py || { echo "no family '$*'; there are: $(filter-out __init__ samples table,$(basename $(notdir $(wildcard benchmarks/*.py))))"; exit 1; }

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -21,8 +20,7 @@ from benchmarks.table import Row, report, row
 from fixtures.trading_system.build import BINARY, CMAKE_DIR, compile_targets, locked
 from fixtures.trading_system.matrix import BENCHMARKS
 
-SLOW = {"slow_match_3pct": 3, "slow_match_5pct": 5, "slow_match_10pct": 10}
-MATCH = "match/pooled/1"
+SLOW_PERCENT = (3, 5, 10)
 OPERATIONS = ("add", "cancel", "replace", "match/1", "match/10", "match/100")
 CONNECTIONS = 5_000
 LEAST_ORDERS_PER_S = 20_000
@@ -45,27 +43,21 @@ end
 
 def measure(quick: bool) -> list[Row]:
     """Build what is measured, then measure it; ``quick`` takes fewer rounds."""
-    rounds = 5 if quick else 25
+    built = build()
     with tempfile.TemporaryDirectory() as folder:
-        programs = build(Path(folder))
         return [
-            *books(programs["none"], 3 if quick else 9),
-            *slow_defects(programs, rounds),
-            *throughput(programs["engine"], Path(folder), 2 if quick else 5),
-            connections(programs["engine"]),
-            row("size of the static binary", [programs["engine"].stat().st_size / 1e6], "MB", 10.0),
+            *books(built / BENCHMARKS, 3 if quick else 9),
+            *slow_defects(built / BENCHMARKS, 3 if quick else 9),
+            *throughput(built / BINARY, Path(folder), 2 if quick else 5),
+            connections(built / BINARY),
+            row("size of the static binary", [(built / BINARY).stat().st_size / 1e6], "MB", 10.0),
         ]
 
 
-def build(folder: Path) -> dict[str, Path]:
-    """Return the engine, and the benchmarks without a defect (``none``) and with each slow one."""
-    programs = {}
+def build() -> Path:
+    """Return the folder of the release flavour, with the engine and its benchmarks."""
     with locked(CMAKE_DIR / "lock"):
-        for defect in (*SLOW, "none"):
-            built = compile_targets("release", (BINARY, BENCHMARKS), f"-DDEFECT={defect}")
-            programs[defect] = Path(shutil.copy2(built / BENCHMARKS, folder / defect))
-        programs["engine"] = Path(shutil.copy2(built / BINARY, folder / BINARY))
-    return programs
+        return compile_targets("release", (BINARY, BENCHMARKS), "-DDEFECT=none")
 
 
 def books(program: Path, rounds: int) -> Iterator[Row]:
@@ -73,38 +65,36 @@ def books(program: Path, rounds: int) -> Iterator[Row]:
     for operation in OPERATIONS:
         name, _, levels = operation.partition("/")
         pooled, plain = (f"{name}/{kind}{f'/{levels}' if levels else ''}" for kind in ("pooled", "map"))
-        found = ratios((program, pooled), (program, plain), rounds)
+        found = ratios(program, pooled, plain, rounds)
         yield row(f"{operation}: pooled book against std::map, CPU", found, "x", 1.0)
 
 
-def slow_defects(programs: dict[str, Path], rounds: int) -> Iterator[Row]:
-    """Compare a match with each slow defect against one without: how far is it from what its name says?"""
-    for defect, percent in SLOW.items():
-        found = ratios((programs[defect], MATCH), (programs["none"], MATCH), rounds)
-        slower = [100 * (ratio - 1) for ratio in found]
-        yield row(f"{defect}: a match is slower by", slower, "%", None)
-        off = abs(statistics.median(slower) - percent)
-        yield row(f"{defect}: off by", [off], "pp", 1.0)
+def slow_defects(program: Path, rounds: int) -> Iterator[Row]:
+    """Tell how far each slow defect is from what its name says, both timed in turn in one process."""
+    for percent in SLOW_PERCENT:
+        name = f"slow_match/{percent}pct/iterations:20000"
+        slower = [float(run["slower_pct"]) for _ in range(rounds) for run in runs_of(program, name)]
+        yield row(f"slow_match_{percent}pct: a match is slower by", slower, "%", None)
+        yield row(f"slow_match_{percent}pct: off by", [abs(each - percent) for each in slower], "pp", 1.0)
 
 
-def ratios(ours: tuple[Path, str], theirs: tuple[Path, str], rounds: int) -> list[float]:
-    """Return CPU ratios of a program's benchmark to another's, in pairs whose order changes."""
+def ratios(program: Path, ours: str, theirs: str, rounds: int) -> list[float]:
+    """Return CPU ratios of one benchmark to another, in pairs whose order changes."""
     found = []
     for _ in range(rounds):
         pair = [ours, theirs]
         random.shuffle(pair)
-        measured = {each: cpu_ns(*each) for each in pair}
+        measured = {name: min(float(run["cpu_time"]) for run in runs_of(program, name)) for name in pair}
         found.append(measured[ours] / measured[theirs])
     return found
 
 
-def cpu_ns(program: Path, benchmark: str) -> float:
-    """Return CPU nanoseconds of one operation, the best of a few repetitions."""
+def runs_of(program: Path, benchmark: str) -> list[dict[str, Any]]:
+    """Run one benchmark a few times; return what Google Benchmark says of each."""
     command: list[str | Path] = [program, f"--benchmark_filter=^{benchmark}$", "--benchmark_format=json"]
     command += ["--benchmark_min_time=0.02", "--benchmark_repetitions=5"]
     done = subprocess.run(command, capture_output=True, check=True)
-    runs = json.loads(done.stdout)["benchmarks"]
-    return float(min(run["cpu_time"] for run in runs if run["run_type"] == "iteration"))
+    return [run for run in json.loads(done.stdout)["benchmarks"] if run["run_type"] == "iteration"]
 
 
 def throughput(engine: Path, folder: Path, rounds: int) -> Iterator[Row]:
