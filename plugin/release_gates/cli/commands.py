@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from release_gates import TOOL
-from release_gates.cli import candidates, deciding, ledgers, policies, proving, starting
+from release_gates.cli import candidates, deciding, importing, ledgers, policies, proving, starting
 from release_gates.cli.project import project_from
 
 
@@ -39,6 +39,7 @@ for command in (
     candidates.candidate,
     deciding.run,
     deciding.decide_files,
+    importing.import_results,
     deciding.explain,
     deciding.status,
     deciding.replay,

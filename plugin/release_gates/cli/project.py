@@ -104,15 +104,15 @@ def refusing(command: Callable[Parameters, Result]) -> Callable[Parameters, Resu
     return wrapper
 
 
-def refuse(error: GateError) -> NoReturn:
-    """Print an error in the form that was asked for and leave with status 2."""
+def refuse(error: GateError, *, status: int = 2) -> NoReturn:
+    """Print an error in the form that was asked for and leave with ``status``."""
     context = click.get_current_context(silent=True)
     project: Any = context.obj if context else None
     if project is not None and project.json:
         click.echo(json.dumps({"error": error.message, "slug": error.slug, "hint": error.hint}))
     else:
         click.echo(f"error: {error}", err=True)
-    sys.exit(2)
+    sys.exit(status)
 
 
 def project_from(policy: str | None, candidate: str | None, ledger: str | None, *, json: bool) -> Project:

@@ -23,6 +23,29 @@ class HostFacts(Record, frozen=True, kw_only=True):
     fingerprint: str
 
 
+class Source(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A file that evidence was read from instead of being measured in this run.
+
+    ``kind`` is the form (``junit``, ``sarif`` …) or ``attested``: then ``by`` says who answers for it.
+    ``tool`` and ``version`` are what the file tells of its writer. ``cases`` counts what it holds,
+    ``left_out`` those of them that were skipped and that nobody expects. ``cell`` is that of the gate's
+    matrix. ``age_s`` is since ``modified``, in seconds.
+    """
+
+    kind: str
+    path: str
+    sha256: str
+    modified: datetime
+    age_s: float
+    tool: str = ""
+    version: str = ""
+    cases: int = 0
+    left_out: int = 0
+    cell: str = ""
+    by: str = ""
+    note: str = ""
+
+
 class RunHeader(Record, frozen=True, kw_only=True, tag_field="record", tag="run"):
     """First line of an evidence file: who measured what, where, by which rules."""
 
@@ -36,6 +59,7 @@ class RunHeader(Record, frozen=True, kw_only=True, tag_field="record", tag="run"
     command: tuple[str, ...]
     plugins: tuple[str, ...]
     started: datetime
+    sources: tuple[Source, ...] = ()
 
 
 class TestRecord(Record, frozen=True, kw_only=True, tag_field="record", tag="test", omit_defaults=True):

@@ -20,7 +20,7 @@ from release_gates.ledger.history import ITS_OWN, history, runs
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Event, GateFailed, RunFinished, RunInvalidated, RunStarted
-from release_gates.model.evidence import Evidence, RunHeader, TestRecord
+from release_gates.model.evidence import Evidence, RunHeader, Source, TestRecord
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
 from release_gates.model.outcome import Outcome
 from release_gates.model.record import canonical
@@ -46,6 +46,31 @@ def actor() -> str:
 def begun_for(started: RunStarted) -> tuple[str, str, str]:
     """Return what a run is about: environment, candidate digest, rules digest."""
     return started.environment, started.candidate.digest, started.rules
+
+
+def header_of(
+    run: str,
+    environment: EnvironmentPolicy,
+    candidate: ReleaseCandidate,
+    policy: Policy,
+    *,
+    command: Sequence[str],
+    plugins: Sequence[str] = (),
+    sources: Sequence[Source] = (),
+) -> RunHeader:
+    """Return the first line of an evidence file that this process begins now, on this host."""
+    return RunHeader(
+        run=run,
+        environment=environment.name,
+        candidate=candidate,
+        rules=policy.digest,
+        host=host_facts(),
+        actor=actor(),
+        command=tuple(command),
+        plugins=tuple(plugins),
+        started=datetime.now(UTC),
+        sources=tuple(sources),
+    )
 
 
 class Run:
@@ -110,16 +135,8 @@ class Run:
 
     def header(self, command: Sequence[str], plugins: Sequence[str]) -> RunHeader:
         """Return the first line of this run's evidence."""
-        return RunHeader(
-            run=self.id,
-            environment=self._environment.name,
-            candidate=self._candidate,
-            rules=self._policy.digest,
-            host=host_facts(),
-            actor=actor(),
-            command=tuple(command),
-            plugins=tuple(plugins),
-            started=datetime.now(UTC),
+        return header_of(
+            self.id, self._environment, self._candidate, self._policy, command=command, plugins=plugins
         )
 
     def failed(self, spec: GateSpec, record: TestRecord, *, limit_broken: bool) -> bool:
