@@ -1,0 +1,1 @@
+"""Pipelines to copy: GitLab, GitHub Actions, Jenkins."""
