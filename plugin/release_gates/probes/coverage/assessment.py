@@ -106,7 +106,13 @@ class GateCoverage:
         return report
 
     def _source_root(self) -> SourceRoot:
-        return SourceRoot(self.gate.rootdir / self.settings.source_root, tuple(self.settings.exclude))
+        said = self.settings
+        return SourceRoot(
+            self.gate.rootdir / said.source_root,
+            tuple(said.exclude),
+            roots=tuple(said.source_roots),
+            go_module=said.go_module,
+        )
 
     def _components(self, report: CoverageReport, root: SourceRoot) -> list[Component]:
         """Return the components and the total; what a component lacks, the total lacks too."""

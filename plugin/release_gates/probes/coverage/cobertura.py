@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
-from xml.parsers.expat import ExpatError
 
-from release_gates.errors import MeasurementError, ProbeUnavailable
 from release_gates.probes.coverage.facts import ReportDraft, Share, SourceDraft, share_of
-from release_gates.probes.coverage.faults import MAX_LINE, contradiction, shown, unreadable
+from release_gates.probes.coverage.faults import contradiction, shown
+from release_gates.probes.coverage.markup import Markup, read_markup
 
-CHUNK_BYTES = 1 << 16
 MAX_CONDITIONS = 10_000
 """Most conditions of one line that are believed."""
 
@@ -24,32 +21,9 @@ def read_cobertura(file: Path, draft: ReportDraft) -> None:
     for any entity or internal DTD, for a number that is none, and for totals that contradict the records;
     ProbeUnavailable without defusedxml.
     """
-    try:
-        from defusedxml.ElementTree import DefusedXMLParser
-    except ImportError:
-        raise ProbeUnavailable(
-            f"{file}: reading Cobertura XML needs the package defusedxml.",
-            slug="coverage-package-missing",
-            hint="Run: pip install 'pytest-release-gates[coverage]'",
-        ) from None
     target = _Cobertura(file, draft)
-    parser = DefusedXMLParser(target=target)
-    target.expat = parser.parser
-    target.expat.StartDoctypeDeclHandler = target.doctype
-    _feed(file, parser, target)
+    read_markup(target)
     target.check()
-
-
-def _feed(file: Path, parser: Any, target: _Cobertura) -> None:
-    """Feed the whole file; whatever the parser refuses becomes one sentence with its line."""
-    try:
-        with file.open("rb") as stream:
-            while chunk := stream.read(CHUNK_BYTES):
-                parser.feed(chunk)
-        parser.close()
-    except (SyntaxError, ExpatError, ValueError, LookupError) as problem:
-        kind = type(problem).__name__
-        raise target.fault(f"the XML is refused ({kind}: {problem})") from problem
 
 
 class _Class:
@@ -74,13 +48,11 @@ class _Method:
         self.lines: dict[int, bool] = {}
 
 
-class _Cobertura:
+class _Cobertura(Markup):
     """Parser target: what is open, and the totals met so far."""
 
     def __init__(self, file: Path, draft: ReportDraft) -> None:
-        self.file = file
-        self.draft = draft
-        self.expat: Any = None
+        super().__init__(file, draft)
         self.open: list[str] = []
         self.text: list[str] = []
         self.bases: list[str] = []
@@ -89,11 +61,6 @@ class _Cobertura:
         self.method: _Method | None = None
         self.lines = Share()
         self.branches = Share()
-
-    def doctype(self, _name: str, _system: str | None, _public: str | None, internal: int) -> None:
-        """Refuse an internal DTD: it could supply default hits. An external one is never loaded."""
-        if internal:
-            raise self.fault("the document carries a DTD of its own")
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """Take a start tag."""
@@ -127,9 +94,6 @@ class _Cobertura:
                 self._close_class()
             case "method":
                 self._close_method()
-
-    def close(self) -> None:
-        """Take the end of the document."""
 
     def check(self) -> None:
         """Compare the declared totals with the records: as they stand, or merged by file."""
@@ -175,10 +139,8 @@ class _Cobertura:
     def _take_line(self, attributes: dict[str, str]) -> None:
         if self.cls is None:
             raise self.fault("a line outside of a class")
-        number = self.whole(attributes.get("number", ""), "line number", MAX_LINE)
+        number = self.line_number(attributes.get("number", ""))
         hit = self.whole(attributes.get("hits", ""), "hits") > 0
-        if number == 0:
-            raise self.fault("line number '0': lines count from 1")
         if self.method is not None:
             self.method.lines[number] = hit or self.method.lines.get(number, False)
             return
@@ -246,20 +208,3 @@ class _Cobertura:
                     f"line number {number} stands {times} times in class {shown(cls.name)}, "
                     f"but {cls.method_lines[number]} of its methods have it"
                 )
-
-    def whole(self, text: str, what: str, most: int | None = None) -> int:
-        """Return a whole number, refusing signs, fractions, exponents and anything above ``most``."""
-        if re.fullmatch("[0-9]{1,19}", text) and (most is None or int(text) <= most):
-            return int(text)
-        raise self.fault(
-            f"{what} {shown(text)} is not a whole number from 0" + (f" to {most}" if most else "")
-        )
-
-    @property
-    def place(self) -> str:
-        """Where the parser stands."""
-        return f"line {self.expat.CurrentLineNumber}"
-
-    def fault(self, problem: str) -> MeasurementError:
-        """Return the error for the current line of the XML."""
-        return unreadable(self.file, self.place, problem)

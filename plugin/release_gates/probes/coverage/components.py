@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,15 @@ HEADERS = frozenset({".h", ".hh", ".hpp", ".hxx", ".h++", ".inc", ".inl", ".ipp"
 """Suffixes of sources that may hold declarations only, and so may be absent from a complete report."""
 
 OPTIONAL = HEADERS | {".pyi", ""}
+
+CODE = {
+    ".go": re.compile(rb"\bfunc\b"),
+    ".java": re.compile(rb"\b(?:class|enum|record|default|static|private)\b|="),
+}
+"""What a source must contain to be compiled to code: Go and Java files of types only are in no report."""
+
+NO_CODE = ("_test.go", "package-info.java", "module-info.java")
+"""Ends of the names of files that no report mentions: Go measures no test, and the others declare only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +76,7 @@ def unmeasured(
 ) -> list[str]:
     """Return which of the candidate paths match the patterns and should be in the report, but are not.
 
-    Only kinds of file that belong into the report are looked for, and neither headers nor empty files.
+    Only kinds of file that belong into the report are looked for, and neither headers nor files without code.
     """
     kinds = _kinds(report)
     return sorted(
@@ -76,7 +86,7 @@ def unmeasured(
         and path not in report.sources
         and matches(path, patterns)
         and not matches(path, exclude)
-        and _has_content(root / path)
+        and _has_code(root / path)
     )
 
 
@@ -112,5 +122,8 @@ def _refuse(problem: OSError) -> None:
         raise problem
 
 
-def _has_content(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink() and path.stat().st_size > 0
+def _has_code(path: Path) -> bool:
+    if not path.is_file() or path.is_symlink() or path.stat().st_size == 0 or path.name.endswith(NO_CODE):
+        return False
+    code = CODE.get(path.suffix)
+    return code is None or code.search(path.read_bytes()) is not None

@@ -11,9 +11,20 @@ from release_gates.probes.coverage.patterns import matches
 
 
 class SourceRoot:
-    """The directory that all measured sources lie below, and the patterns of what is not looked at."""
+    """The directory that all measured sources lie below, and the patterns of what is not looked at.
 
-    def __init__(self, directory: Path, exclude: tuple[str, ...] = ()) -> None:
+    ``roots`` are folders below it that relative paths of a report may start from, ``go_module`` is the
+    module path that stands for the directory itself.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        exclude: tuple[str, ...] = (),
+        *,
+        roots: tuple[str, ...] = (),
+        go_module: str = "",
+    ) -> None:
         if not directory.is_dir():
             raise MeasurementError(
                 f"source_root: {directory} is not a directory.",
@@ -22,15 +33,18 @@ class SourceRoot:
             )
         self.directory = Path(os.path.realpath(directory))
         self.exclude = exclude
+        self.roots = roots
+        self.go_module = go_module
         self._located: dict[tuple[str, tuple[str, ...]], tuple[str, bool]] = {}
 
     def locate(self, name: str, *, file: Path, place: str, bases: tuple[str, ...] = ()) -> tuple[str, bool]:
         """Return the normal path of a source, and whether policy excludes it.
 
-        ``name`` is what the report says: absolute, or relative to one of ``bases`` or to the root. Links and
-        ``..`` are resolved, so that one file has one name. Raises MeasurementError for a path outside of the
-        root that no exclude pattern names, and for a relative path that several bases have.
+        ``name`` is what the report says: absolute, or relative to one of ``bases``, ``roots`` or the root.
+        Links and ``..`` are resolved, so that one file has one name. Raises MeasurementError for a path
+        outside of the root that no exclude pattern names, and for a relative path that several bases have.
         """
+        bases = tuple(dict.fromkeys((*bases, *self.roots)))
         key = (name, bases)
         if key not in self._located:
             self._located[key] = self._locate(name, file, place, bases)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -12,10 +13,13 @@ from release_gates.probes.coverage.coveragepy import read_coveragepy, read_data_
 from release_gates.probes.coverage.facts import CoverageReport, ReportDraft
 from release_gates.probes.coverage.faults import empty, shown, unreadable
 from release_gates.probes.coverage.gcovr_json import read_gcovr
+from release_gates.probes.coverage.gocover import read_gocover
+from release_gates.probes.coverage.jacoco import read_jacoco
 from release_gates.probes.coverage.lcov import read_lcov
+from release_gates.probes.coverage.markup import root_of
 from release_gates.probes.coverage.paths import SourceRoot
 
-FORMATS = "LCOV, Cobertura XML, gcovr JSON, coverage.py JSON or data file"
+FORMATS = "LCOV, Cobertura XML, JaCoCo XML, Go coverprofile, gcovr JSON, coverage.py JSON or data file"
 DATA_FILE = "coverage.py data file"
 _HEAD_BYTES = 4096
 
@@ -59,9 +63,12 @@ def detect(file: Path) -> str:
         raise empty(file, f"the file has {file.stat().st_size} bytes and no content")
     if head.startswith(b"SQLite format 3\0"):
         return DATA_FILE
+    if text.startswith(b"<") and root_of(text) == b"report":
+        return "JaCoCo XML"
     for start, name in (
         (b"<", "Cobertura XML"),
         (b"{", "JSON"),
+        (b"mode:", "Go coverprofile"),
         (b"TN:", "LCOV"),
         (b"SF:", "LCOV"),
         (b"#", "LCOV"),
@@ -74,14 +81,10 @@ def detect(file: Path) -> str:
 
 def _read(file: Path, draft: ReportDraft) -> str:
     format_name = detect(file)
-    if format_name == "LCOV":
-        read_lcov(file, draft)
-    elif format_name == "Cobertura XML":
-        read_cobertura(file, draft)
-    elif format_name == DATA_FILE:
-        read_data_file(file, draft)
-    else:
-        format_name = _read_json(file, draft)
+    read = _READERS.get(format_name)
+    if read is None:
+        return _read_json(file, draft)
+    read(file, draft)
     return format_name
 
 
@@ -107,3 +110,12 @@ def _not_a_report(file: Path, keys: _Keys) -> MeasurementError:
         )
     problem = "neither gcovr/format_version nor meta stands in the JSON"
     return unreadable(file, "JSON", problem, f"Give a report in {FORMATS}.")
+
+
+_READERS: dict[str, Callable[[Path, ReportDraft], None]] = {
+    "LCOV": read_lcov,
+    "Cobertura XML": read_cobertura,
+    "JaCoCo XML": read_jacoco,
+    "Go coverprofile": read_gocover,
+    DATA_FILE: read_data_file,
+}

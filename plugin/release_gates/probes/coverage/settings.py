@@ -14,6 +14,9 @@ class CoverageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """How the coverage of a candidate is read.
 
     ``report`` names the candidate's artifact; ``source_root`` is relative to the root of the suite.
+    ``source_roots`` are folders below it that relative paths in the report start from, or that hold a go.mod;
+    without any, JaCoCo's packages are looked for in Maven's layout. ``go_module`` is the module path of
+    ``source_root`` where it has no go.mod.
     ``components`` maps a name to path patterns: every source on disk that they name is expected in the
     report; ``exclude`` lists patterns of sources that are not looked at.
     ``diff`` says whether the lines changed since the baseline are measured. Raises ValueError without a
@@ -22,6 +25,8 @@ class CoverageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     report: str = "coverage.json"
     source_root: str = "."
+    source_roots: list[str] = []
+    go_module: str = ""
     components: dict[str, list[str]]
     exclude: list[str] = []
     diff: bool = True
@@ -39,3 +44,6 @@ class CoverageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             for pattern in patterns:
                 if pattern.startswith("/") or ".." in pattern.split("/"):
                     raise ValueError(f"component {name!r}: {pattern!r} must lie below source_root")
+        for folder in self.source_roots:
+            if not folder or folder.startswith("/") or ".." in folder.split("/"):
+                raise ValueError(f"source_roots: {folder!r} must be a folder below source_root")

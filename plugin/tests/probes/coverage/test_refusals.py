@@ -105,7 +105,8 @@ CONDITION = '<line number="1" hits="1" branch="true" condition-coverage="{}"/>'
 XML_TABLE = {
     "no XML": ("<coverage", UNREADABLE, "line 1", "ParseError"),
     "torn": (xml()[:-30], UNREADABLE, "line 1", "ParseError"),
-    "other root": ("<report/>", UNREADABLE, "line 1", "'report'"),
+    "other root": ("<html/>", UNREADABLE, "line 1", "'html'"),
+    "report of another tool": ("<report/>", UNREADABLE, "line 1", "'report' has no name"),
     "Clover": ('<coverage generated="1" clover="4"/>', UNREADABLE, "line 1", "not Cobertura"),
     "internal DTD": (
         xml(head='<!DOCTYPE c [<!ATTLIST line hits CDATA "1">]>'), UNREADABLE, "line 1", "DTD of its own"),

@@ -1,0 +1,4 @@
+package book
+
+// Side says who trades.
+type Side int

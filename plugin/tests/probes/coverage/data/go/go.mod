@@ -1,0 +1,3 @@
+module example.com/exchange // the matching core
+
+go 1.22

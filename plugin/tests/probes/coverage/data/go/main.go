@@ -1,0 +1,7 @@
+package main
+
+import "example.com/exchange/book"
+
+func main() {
+	_ = book.Book{}
+}
