@@ -66,6 +66,8 @@ class TestRecord(Record, frozen=True, kw_only=True, tag_field="record", tag="tes
     """One gate test: what its phases reported (``outcome``, without limits) and what it measured.
 
     ``attempts`` counts reruns too; ``outcome`` is that of the worst attempt, ``last`` of the final one.
+    ``cell`` is the cell of the gate's matrix in which it ran (``python=3.11,os=linux``). ``valid_for_s`` is
+    how long its facts hold, if that is shorter than policy allows.
     """
 
     __test__ = False
@@ -80,6 +82,8 @@ class TestRecord(Record, frozen=True, kw_only=True, tag_field="record", tag="tes
     attempts: int = 1
     last: Outcome = Outcome.PASS
     network_only: bool = False
+    cell: str = ""
+    valid_for_s: float | None = None
     finished: datetime
     duration_s: float = 0.0
 
