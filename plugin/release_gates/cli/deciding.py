@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 import msgspec
+from msgspec import UNSET
 
 from release_gates.candidate.store import ArtifactStore
 from release_gates.cli.project import Project, environment_of, refusing, width
@@ -20,10 +21,11 @@ from release_gates.cli.proving import seen_red
 from release_gates.errors import EvidenceError, LedgerError
 from release_gates.judge.decide import decide
 from release_gates.ledger.evidence import EvidenceWriter, read_evidence
-from release_gates.ledger.history import RunView, history, live_in, runs
+from release_gates.ledger.history import RunView, history, live_in, live_since, runs
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
-from release_gates.model.event import Event
+from release_gates.model.event import Event, Promoted
+from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.record import canonical
 from release_gates.model.verdict import Verdict
 from release_gates.policy.load import policy_from_snapshot
@@ -51,9 +53,11 @@ def run(project: Project, environment: str, pytest_arguments: tuple[str, ...]) -
     if verdict.verdict is None:
         closed = _close_unfinished(started, evidence, status)
         project.say(closed, verdict_lines(closed, head=started.head, width=width()))
-        sys.exit(status if status > 1 else NOT_PROVEN)
+        sys.exit(status if status > 1 or closed.is_observed else NOT_PROVEN)
     if project.json:
         project.say(verdict.verdict, [])
+    if verdict.observed:
+        sys.exit(status)  # pytest's own last word: ours stops nothing
     decided = exit_status(0, verdict.verdict) if not verdict.invalidated else NOT_PROVEN
     sys.exit(max(status, decided) if status > 1 else decided)
 
@@ -120,9 +124,14 @@ def status(project: Project) -> None:
     lines: list[str] = []
     for environment in policy.environments:
         row, gates = _status(environment.name, events), seen_red(environment, events, policy.digest)
+        row["mode"] = _mode(environment, datetime.now(UTC))
         rows.append({**row, "gates": gates})
         lines.append(f"{environment.name}: live is {row['live']}")
-        for text in (row["newest"], *(gate["sentence"] for gate in gates)):
+        for text in (
+            *filter(None, (row["promoted"], row["mode"])),
+            row["newest"],
+            *(gate["sentence"] for gate in gates),
+        ):
             lines.extend(wrapped(str(text), width(), "  "))
     project.say(rows, lines)
 
@@ -227,6 +236,7 @@ def _status(environment: str, events: Sequence[Event]) -> dict[str, object]:
         "environment": environment,
         "known": live is not None,
         "live": _live(live.candidate if live else None, known=live is not None),
+        "promoted": _promoted(environment, events),
         "newest": _newest(views[-1]) if views else "no run yet",
         "run": views[-1].started.run if views else "",
     }
@@ -236,6 +246,25 @@ def _live(candidate: ReleaseCandidate | None, *, known: bool) -> str:
     if candidate is None:
         return "nothing (first release)" if known else "unknown (`release-gates adopt`)"
     return f"{candidate.name} {candidate.version} ({candidate.digest[:12]})"
+
+
+def _promoted(environment: str, events: Sequence[Event]) -> str:
+    """Return how what is live was promoted under observation; "" where it was not."""
+    entered = [each.fact for each in events if each.seq == live_since(events, environment)]
+    if not entered or not isinstance(entered[0], Promoted) or entered[0].observed is UNSET:
+        return ""
+    would = (
+        f"would have been held: {entered[0].observed}" if entered[0].observed else "nothing would have held"
+    )
+    return f"promoted under observation by {entered[0].by}; {would}"
+
+
+def _mode(environment: EnvironmentPolicy, now: datetime) -> str:
+    """Return what of an entry is only observed today; "" where all of it is enforced."""
+    if observed(environment, now):
+        return "only observed: nothing is held"
+    gates = [gate.name for gate in environment.gates if observed(gate, now)]
+    return f"only observed: gate {', '.join(gates)}" if gates else ""
 
 
 def _newest(view: RunView) -> str:

@@ -10,6 +10,7 @@ import click
 from release_gates.cli.project import Project, refusing
 from release_gates.errors import PolicyError
 from release_gates.judge.limits import allowed
+from release_gates.model.outcome import Mode
 from release_gates.policy.expected import diff_expected, render_expected
 from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.mistake import PolicyMistakes
@@ -49,7 +50,10 @@ def list_gates(project: Project) -> None:
         lines.append(f"entry to {environment.name}: {len(environment.gates)} gates")
         for gate in environment.gates:
             tests = len(policy.expected.get(gate.name, ()))
-            lines.append(f"  {gate.name}  ({gate.severity}, owner {gate.owner}, {tests} expected tests)")
+            observing = ", only observed" if gate.mode is Mode.OBSERVE else ""
+            lines.append(
+                f"  {gate.name}  ({gate.severity}{observing}, owner {gate.owner}, {tests} expected tests)"
+            )
             lines.extend(f"      {rule.name}  {allowed(rule)}" for rule in gate.limits)
     project.say(policy, lines)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+from msgspec import UNSET
+
 from release_gates.judge.gates import judge_gate
 from release_gates.model.event import History
 from release_gates.model.evidence import Evidence
-from release_gates.model.gate import EnvironmentPolicy
+from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.record import digest
-from release_gates.model.verdict import CandidateName, GateJudgement, Inputs, Reason, Verdict
+from release_gates.model.verdict import CandidateName, GateJudgement, Inputs, Reason, Verdict, first_of
 
 
 def decide(
@@ -29,28 +31,29 @@ def decide(
 
     ``rules`` is the digest of the policy in force, ``expected`` the node ids by gate, ``evidence`` one
     or more parts of one run (same candidate, same rules), ``local`` whether the ledger is unsigned scratch.
-    The same arguments give the same verdict, byte for byte.
+    The same arguments give the same verdict, byte for byte. A gate that is only observed gives no reason
+    against promotion; what it would have given stands beside. An entry that is only observed is decided as if
+    it were enforced.
     """
     gates = tuple(
         judge_gate(spec, expected=expected.get(spec.name), evidence=evidence, history=history, now=now)
         for spec in environment.gates
     )
-    reasons = tuple(
-        sorted(
-            (
-                *_run_reasons(environment, rules, evidence, now),
-                *_history_reasons(environment, history, local),
-                *_gate_reasons(gates),
-            ),
-            key=lambda reason: -reason.outcome.rank,
-        )
+    entry_observed = observed(environment, now)
+    enforced = [gate for gate in gates if not gate.is_observed]
+    reasons = _worst_first(
+        *_run_reasons(environment, rules, evidence, now),
+        *(() if entry_observed else _nothing_enforced(environment, gates)),
+        *_history_reasons(environment, history, local),
+        *_gate_reasons(enforced),
     )
+    would_hold = _worst_first(*_gate_reasons([gate for gate in gates if gate.is_observed]))
     broken = any(reason.outcome is Outcome.FAIL for reason in reasons)
     candidate = evidence[0].header.candidate
     return Verdict(
         verdict="HOLD" if reasons else "PROMOTE",
         kind="broken" if broken else "not proven" if reasons else "",
-        because=_sentence(reasons, gates),
+        because=_sentence(reasons, enforced) + _beside(would_hold, len(gates) - len(enforced)),
         environment=environment.name,
         candidate=CandidateName(
             name=candidate.name, version=candidate.version, commit=candidate.commit, digest=candidate.digest
@@ -63,7 +66,14 @@ def decide(
         gates=gates,
         reasons=reasons,
         inputs=Inputs(rules=rules, evidence=tuple(part.sha256 for part in evidence), history=digest(history)),
+        mode="observe" if entry_observed else UNSET,
+        observe_until=environment.observe_until if entry_observed and environment.observe_until else UNSET,
+        observed=would_hold if len(enforced) < len(gates) else UNSET,
     )
+
+
+def _worst_first(*reasons: Reason) -> tuple[Reason, ...]:
+    return tuple(sorted(reasons, key=lambda reason: -reason.outcome.rank))
 
 
 def _run_reasons(
@@ -78,6 +88,13 @@ def _run_reasons(
         yield _open("the candidate has no artifact, so nothing is identified")
     for part in evidence:
         yield from _part_reasons(rules, part, now)
+
+
+def _nothing_enforced(environment: EnvironmentPolicy, gates: Sequence[GateJudgement]) -> Iterator[Reason]:
+    """Hold where all that could is only observed: an enforced entry is never a PROMOTE by that."""
+    blocking = [gate for gate in gates if gate.severity is Severity.BLOCKING]
+    if blocking and all(gate.is_observed for gate in blocking):
+        yield _open(f"every gate that could hold the entry to {environment.name} is only observed")
 
 
 def _part_reasons(rules: str, part: Evidence, now: datetime) -> Iterator[Reason]:
@@ -138,8 +155,13 @@ def _sentence(reasons: Sequence[Reason], gates: Sequence[GateJudgement]) -> str:
             f"{_count(len(gates), 'gate')} passed: {_count(tests, 'test')} ran, "
             f"{_count(limits, 'limit')} measured and none broken"
         )
-    first = reasons[0]
-    where = f"{first.gate}: " if first.gate else ""
-    others = len(reasons) - 1
-    more = f" ({others} more reason{'s' if others > 1 else ''})" if others else ""
-    return f"{where}{first.sentence}{more}"
+    return first_of(reasons)
+
+
+def _beside(would_hold: Sequence[Reason], observed_gates: int) -> str:
+    """Return what the gates that are only observed add to the sentence, "" where there is none."""
+    if would_hold:
+        return f"; observed only, would hold: {first_of(would_hold)}"
+    return (
+        f"; {_count(observed_gates, 'gate')} only observed, and would hold nothing" if observed_gates else ""
+    )

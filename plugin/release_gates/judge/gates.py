@@ -10,7 +10,7 @@ import msgspec
 from release_gates.judge.limits import allowed, judge_measurements
 from release_gates.model.event import History
 from release_gates.model.evidence import Evidence, TestRecord
-from release_gates.model.gate import GateSpec
+from release_gates.model.gate import GateSpec, observed
 from release_gates.model.limit import LimitRule
 from release_gates.model.outcome import Outcome, worst
 from release_gates.model.verdict import GateJudgement, LimitJudgement, TestProblem
@@ -52,6 +52,8 @@ def judge_gate(
         ran=len(ran),
         limits=limits,
         problems=problems,
+        mode="observe" if observed(spec, now) else msgspec.UNSET,
+        observe_until=spec.observe_until if observed(spec, now) and spec.observe_until else msgspec.UNSET,
     )
 
 

@@ -52,12 +52,18 @@ class RunView:
         """Whether this run stands for a PROMOTE."""
         return self.verdict is not None and self.verdict.promotes and not self.invalidated
 
+    @property
+    def observed(self) -> bool:
+        """Whether the whole entry was only observed: by its verdict, or as it began while it has none."""
+        return self.verdict.is_observed if self.verdict is not None else self.started.mode == "observe"
+
 
 def history(events: Iterable[Event], *, candidate: str, environment: str, rules: str, run: str) -> History:
     """Return what bears on deciding ``run``: the live build, earlier FAILs, earlier runs that proved nothing.
 
     FAILs count for the same artifact digests and environment under any rules; unproven runs are those that
-    started before, under the same rules. Runs that somebody else invalidated count for neither.
+    started before, under the same rules. Runs that somebody else invalidated count for neither, nor does what
+    was only observed.
     """
     known = list(events)
     return History(
@@ -73,7 +79,7 @@ def history(events: Iterable[Event], *, candidate: str, environment: str, rules:
             if view.started.environment == environment
             and view.started.candidate.digest == candidate
             and view.started.rules == rules
-            and not (view.promotes or view.forgiven)
+            and not (view.promotes or view.forgiven or view.observed)
         ),
     )
 
@@ -189,14 +195,15 @@ def _failures_in(fact: Fact, candidate: str, environment: str) -> Iterator[Prior
             yield PriorFailure(run=fact.run, gate=fact.gate, test=fact.test, because=fact.because)
     elif isinstance(fact, RunFinished):
         verdict = fact.verdict
-        if (verdict.candidate.digest, verdict.environment) == (candidate, environment):
+        about = (verdict.candidate.digest, verdict.environment)
+        if about == (candidate, environment) and not verdict.is_observed:
             for gate in verdict.gates:
                 yield from _own_failures(fact.run, gate)
 
 
 def _own_failures(run: str, gate: GateJudgement) -> Iterator[PriorFailure]:
     """Yield what failed first in this run itself, not what it had to repeat from an earlier one."""
-    if gate.severity is not Severity.BLOCKING:
+    if gate.severity is not Severity.BLOCKING or gate.is_observed:
         return
     parts: list[LimitJudgement | TestProblem] = [*gate.limits, *gate.problems]
     failed = [part for part in parts if part.outcome is Outcome.FAIL]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
+
+from msgspec import UNSET, UnsetType
 
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.outcome import Outcome
@@ -21,6 +24,8 @@ class RunStarted(Record, frozen=True, kw_only=True, tag_field="kind", tag="run_s
     actor: str
     evidence: tuple[str, ...]
     """Evidence files, relative to the root folder where they lie in it."""
+    mode: Literal["observe"] | UnsetType = UNSET
+    """Set where the whole entry was only observed when the run began: it uses up no attempt."""
 
 
 class GateFailed(Record, frozen=True, kw_only=True, tag_field="kind", tag="gate_failed"):
@@ -67,12 +72,14 @@ class FirstRelease(Record, frozen=True, kw_only=True, tag_field="kind", tag="fir
 
 
 class Promoted(Record, frozen=True, kw_only=True, tag_field="kind", tag="promoted"):
-    """A candidate entered an environment on a PROMOTE verdict."""
+    """A candidate entered an environment on a PROMOTE verdict, or on one that was only observed."""
 
     environment: str
     candidate: ReleaseCandidate
     run: str
     by: str
+    observed: str | UnsetType = UNSET
+    """Set where the entry, or one of its gates, was only observed: what would have held, "" for nothing."""
 
 
 class GatesProved(Record, frozen=True, kw_only=True, tag_field="kind", tag="gates_proved"):

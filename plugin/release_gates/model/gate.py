@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from release_gates.model.limit import LimitRule
-from release_gates.model.outcome import Effect, Severity
+from release_gates.model.outcome import Effect, Mode, Severity
 from release_gates.model.record import Record
 
 
@@ -22,6 +23,8 @@ class GateSpec(Record, frozen=True, kw_only=True):
     name: str
     owner: str
     severity: Severity = Severity.BLOCKING
+    mode: Mode = Mode.ENFORCE
+    observe_until: date | None = None
     runs_against: str = ""
     effect: Effect = Effect.READ
     valid_for_s: float = 86400.0
@@ -39,10 +42,18 @@ class EnvironmentPolicy(Record, frozen=True, kw_only=True):
     attempts: int = 3
     local_may_promote: bool = False
     extends: str = ""
+    mode: Mode = Mode.ENFORCE
+    observe_until: date | None = None
 
     def gate(self, name: str) -> GateSpec | None:
         """Return the gate of that name, or None where this environment does not list it."""
         return next((gate for gate in self.gates if gate.name == name), None)
+
+
+def observed(part: GateSpec | EnvironmentPolicy, at: datetime) -> bool:
+    """Tell whether a gate or an entry is only observed; ``observe_until`` is the last such day, in UTC."""
+    until = part.observe_until
+    return part.mode is Mode.OBSERVE and (until is None or at.astimezone(UTC).date() <= until)
 
 
 class Policy(Record, frozen=True, kw_only=True):

@@ -45,6 +45,13 @@ class Severity(StrEnum):
     INFO = "info"
 
 
+class Mode(StrEnum):
+    """Whether a gate or a whole entry acts on what is judged, or only says what it would have done."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+
+
 class Effect(StrEnum):
     """What a gate does to the place that it runs against; production accepts ``read`` only."""
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Literal
+
+from msgspec import UNSET, UnsetType
 
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.record import SCHEMA, Record
@@ -32,7 +35,7 @@ class TestProblem(Record, frozen=True, kw_only=True):
 
 
 class GateJudgement(Record, frozen=True, kw_only=True):
-    """One gate's outcome with everything that led to it."""
+    """One gate's outcome with everything that led to it; one that is only observed says so by ``mode``."""
 
     name: str
     owner: str
@@ -43,6 +46,13 @@ class GateJudgement(Record, frozen=True, kw_only=True):
     ran: int
     limits: tuple[LimitJudgement, ...]
     problems: tuple[TestProblem, ...]
+    mode: Literal["observe"] | UnsetType = UNSET
+    observe_until: date | UnsetType = UNSET
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether the gate holds nothing, whatever its outcome."""
+        return self.mode is not UNSET
 
 
 class Reason(Record, frozen=True, kw_only=True):
@@ -52,6 +62,14 @@ class Reason(Record, frozen=True, kw_only=True):
     sentence: str
     gate: str = ""
     test: str = ""
+
+
+def first_of(reasons: Sequence[Reason]) -> str:
+    """Return the first reason as a sentence, and how many more there are; at least one is given."""
+    first, others = reasons[0], len(reasons) - 1
+    where = f"{first.gate}: " if first.gate else ""
+    more = f" ({others} more reason{'s' if others > 1 else ''})" if others else ""
+    return f"{where}{first.sentence}{more}"
 
 
 class CandidateName(Record, frozen=True, kw_only=True):
@@ -72,7 +90,12 @@ class Inputs(Record, frozen=True, kw_only=True):
 
 
 class Verdict(Record, frozen=True, kw_only=True):
-    """The answer to "may this candidate enter this environment?"."""
+    """The answer to "may this candidate enter this environment?".
+
+    ``mode`` says that the whole entry is only observed: decided as ever, and holding nothing. ``observed`` is
+    what would have held of gates that are only observed. Both are left out where nothing is observed, so that
+    records from before there was a mode stay as they were, byte for byte.
+    """
 
     schema: int = SCHEMA
     verdict: Literal["PROMOTE", "HOLD"]
@@ -88,13 +111,28 @@ class Verdict(Record, frozen=True, kw_only=True):
     gates: tuple[GateJudgement, ...]
     reasons: tuple[Reason, ...]
     inputs: Inputs
+    mode: Literal["observe"] | UnsetType = UNSET
+    observe_until: date | UnsetType = UNSET
+    observed: tuple[Reason, ...] | UnsetType = UNSET
 
     @property
     def promotes(self) -> bool:
-        """Whether the candidate may enter."""
+        """Whether the candidate may enter, had nobody switched the entry to observe."""
         return self.verdict == "PROMOTE"
 
     @property
+    def is_observed(self) -> bool:
+        """Whether the whole entry is only observed."""
+        return self.mode is not UNSET
+
+    @property
+    def would_hold(self) -> tuple[Reason, ...]:
+        """Every reason that holds nothing because the entry, or its gate, is only observed."""
+        of_gates = () if self.observed is UNSET else self.observed
+        return (*self.reasons, *of_gates) if self.is_observed else of_gates
+
+    @property
     def title(self) -> str:
-        """``PROMOTE``, ``HOLD (broken)`` or ``HOLD (not proven)``."""
-        return f"{self.verdict} ({self.kind})" if self.kind else self.verdict
+        """``PROMOTE``, ``HOLD (broken)``, ``HOLD (not proven)``; ``WOULD …, observed`` if observed."""
+        title = f"{self.verdict} ({self.kind})" if self.kind else self.verdict
+        return f"WOULD {title}, observed" if self.is_observed else title

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import NamedTuple
 
+from release_gates.model.outcome import Mode
 from release_gates.policy.document import read_document
 from release_gates.policy.mistake import Mistakes, suggestion
+from release_gates.policy.modes import MODE_KEYS, read_mode
 from release_gates.policy.snapshot import ENVIRONMENTS, Snapshot
 from release_gates.policy.table import Table, is_name
 
@@ -19,6 +22,8 @@ class EnvironmentHead(NamedTuple):
     name: str
     attempts: int = 3
     local_may_promote: bool = False
+    mode: Mode = Mode.ENFORCE
+    observe_until: date | None = None
 
 
 def read_path(snapshot: Snapshot, mistakes: Mistakes) -> tuple[EnvironmentHead, ...]:
@@ -62,10 +67,14 @@ def _fault(name: object, earlier: list[object]) -> str:
 def _heads(document: Table, names: tuple[str, ...]) -> list[tuple[str, EnvironmentHead]]:
     heads = []
     for name, table in document.tables("environment"):
-        table.refuse_unknown(("attempts", "local_may_promote"))
+        table.refuse_unknown(("attempts", "local_may_promote", *MODE_KEYS))
         if name not in names:
             sentence = f"'{name}' is not on the path.{suggestion(name, names)}"
             table.mistakes.add(table.at, sentence, "unknown-environment")
         attempts, local = table.whole("attempts", least=1), table.flag("local_may_promote")
-        heads.append((name, EnvironmentHead(name, 3 if attempts is None else attempts, local is True)))
+        mode, until = read_mode(table)
+        head = EnvironmentHead(
+            name, 3 if attempts is None else attempts, local is True, mode or Mode.ENFORCE, until
+        )
+        heads.append((name, head))
     return heads

@@ -12,10 +12,11 @@ from release_gates.model.outcome import Effect, Severity
 from release_gates.policy.grammar import parse_duration_s
 from release_gates.policy.limits import read_limits
 from release_gates.policy.mistake import At, suggestion
+from release_gates.policy.modes import MODE_KEYS, read_mode
 from release_gates.policy.settings import check_keys, check_whole, settings_names, settings_type
 from release_gates.policy.table import GATE_NAME, Table, is_name
 
-SCALARS = ("owner", "severity", "runs_against", "effect", "valid_for", "exclusive", "reruns")
+SCALARS = ("owner", "severity", "runs_against", "effect", "valid_for", "exclusive", "reruns", *MODE_KEYS)
 GATE_KEYS = (*SCALARS, "limits")
 LIVE = frozenset({"production", "prod", "live"})
 """Names of environments with real money in them: a gate that runs against one may only read."""
@@ -64,6 +65,11 @@ def merge(parent: GateDraft, child: GateDraft) -> GateDraft:
     )
 
 
+def inherited(draft: GateDraft) -> GateDraft:
+    """Return what a child gets of its parent's draft: all but the mode, which holds for one entry alone."""
+    return draft._replace(stated={key: value for key, value in draft.stated.items() if key not in MODE_KEYS})
+
+
 def gate_spec(draft: GateDraft, environment: str) -> GateSpec:
     """Return the gate as an environment asks for it, with defaults for what no file states."""
     stated = {"runs_against": environment, "owner": "", **draft.stated}
@@ -104,6 +110,7 @@ def _stated(table: Table) -> dict[str, Any]:
         "valid_for_s": _valid_for_s(table),
         "exclusive": table.flag("exclusive"),
         "reruns": _reruns(table),
+        **read_mode(table)._asdict(),
     }
     return {field: value for field, value in read.items() if value is not None}
 

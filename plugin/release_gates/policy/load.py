@@ -5,11 +5,19 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
-from release_gates.model.outcome import Effect, Severity
+from release_gates.model.outcome import Effect, Mode, Severity
 from release_gates.policy.document import read_document
 from release_gates.policy.environments import RESERVED, EnvironmentHead, read_path
 from release_gates.policy.expected import FOLDER, parse_expected
-from release_gates.policy.gates import LIVE, GateDraft, gate_spec, merge, read_gates, settings_mistake
+from release_gates.policy.gates import (
+    LIVE,
+    GateDraft,
+    gate_spec,
+    inherited,
+    merge,
+    read_gates,
+    settings_mistake,
+)
 from release_gates.policy.mistake import At, Mistakes, suggestion
 from release_gates.policy.snapshot import (
     ENVIRONMENTS,
@@ -78,19 +86,22 @@ def _environment(
     document = _document(head.name, snapshot, mistakes)
     drafts = read_gates(document) if document is not None else {}
     extends = _parent(head.name, path, document) if document is not None else ""
-    parent = merged.get(extends, {})
+    parent = {name: inherited(draft) for name, draft in merged.get(extends, {}).items()}
     merged[head.name] = _merge_all(parent, drafts)
     gates = {name: gate_spec(draft, head.name) for name, draft in merged[head.name].items()}
     if document is not None:
         before = {name: gate_spec(draft, extends) for name, draft in parent.items()}
         _check_settings(merged[head.name], drafts, mistakes)
         _check_gates(gates, before, path, document)
+        _check_something_blocks(head, gates, document)
     return EnvironmentPolicy(
         name=head.name,
         gates=tuple(gates.values()),
         attempts=head.attempts,
         local_may_promote=head.local_may_promote,
         extends=extends,
+        mode=head.mode,
+        observe_until=head.observe_until,
     )
 
 
@@ -154,9 +165,21 @@ def _check_gates(
                 at.key("runs_against"), sentence, "unknown-environment", value=gate.runs_against
             )
         _check_effect(gate, parent, at, document.mistakes)
-    if not any(gate.severity is Severity.BLOCKING for gate in gates.values()) and not document.mistakes.found:
+
+
+def _check_something_blocks(head: EnvironmentHead, gates: dict[str, GateSpec], document: Table) -> None:
+    blocking = [gate for gate in gates.values() if gate.severity is Severity.BLOCKING]
+    if document.mistakes.found:
+        return
+    if not blocking:
         sentence = (
             'no gate here blocks, so any candidate would enter. Give it a gate with severity = "blocking"'
+        )
+        document.mistakes.add(document.at, sentence, "no-blocking-gate")
+    elif head.mode is Mode.ENFORCE and all(gate.mode is Mode.OBSERVE for gate in blocking):
+        sentence = (
+            "every gate here that blocks is only observed, so any candidate would get a PROMOTE. Enforce "
+            f'one, or observe the whole entry: [environment.{head.name}] of {ENVIRONMENTS}, mode = "observe"'
         )
         document.mistakes.add(document.at, sentence, "no-blocking-gate")
 

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
 from release_gates.model.limit import Bound, Limit, LimitRule
+from release_gates.model.outcome import Mode, Severity
 from release_gates.model.record import Record
 from release_gates.model.units import dimension, exact
 
@@ -34,9 +35,13 @@ def _of_environment(policy: Policy, environment: EnvironmentPolicy) -> Iterator[
             place=environment.name,
             sentence="the last environment accepts verdicts of a local, unsigned ledger",
         )
+    if environment.mode is Mode.OBSERVE:
+        yield Remark(place=environment.name, sentence=f"only observed{_until(environment)}: nothing is held")
     parent = policy.environment(environment.extends)
     for gate in environment.gates:
         place = f"{environment.name}, gate {gate.name}"
+        if gate.mode is Mode.OBSERVE:
+            yield Remark(place=place, sentence=_observing(gate))
         before = parent.gate(gate.name) if parent else None
         if before is None:
             yield from _of_gate(policy, gate, place)
@@ -57,6 +62,18 @@ def _of_gate(policy: Policy, gate: GateSpec, place: str) -> Iterator[Remark]:
                 yield Remark(
                     place=place, sentence=f'"{rule.name}" also applies to "{name}": both have to hold'
                 )
+
+
+def _observing(gate: GateSpec) -> str:
+    if gate.severity is not Severity.BLOCKING:
+        return f'mode = "observe" changes nothing: a gate that is {gate.severity} holds nothing anyway'
+    return f"only observed{_until(gate)}: it holds nothing"
+
+
+def _until(part: GateSpec | EnvironmentPolicy) -> str:
+    if part.observe_until is None:
+        return ", and no observe_until ends it"
+    return f" until the end of {part.observe_until} (UTC)"
 
 
 def _weakened(before: GateSpec, after: GateSpec, place: str) -> Iterator[Remark]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -69,6 +70,14 @@ class Table:
         if value is None or value in words:
             return None if value is None else kind(value)
         self.wrong(key, f"must be one of {', '.join(words)}.{_near(value, words)}", "unknown-word")
+        return None
+
+    def day(self, key: str) -> date | None:
+        """Return a date without a time."""
+        value = self.values.get(key)
+        if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
+            return value
+        self._expected(key, "a date without a time and without quotes: 2026-12-05")
         return None
 
     def table(self, key: str) -> Table | None:

@@ -11,7 +11,7 @@ from release_gates.errors import PromotionRefused
 from release_gates.ledger.history import RunView, failures, live_in, live_since
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Event
-from release_gates.model.gate import EnvironmentPolicy
+from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.outcome import Severity
 from release_gates.model.verdict import Verdict
 
@@ -51,7 +51,10 @@ def newest_run(
 
 
 def check_verdict(run: RunView, environment: EnvironmentPolicy, *, now: datetime, local: bool) -> Verdict:
-    """Return the run's verdict if it is a PROMOTE that is in force and fresh."""
+    """Return the run's verdict if it is a PROMOTE that is in force and fresh.
+
+    Where the whole entry is only observed, now as well as when it was decided, a HOLD will do.
+    """
     name, verdict = run.started.run, run.verdict
     again = f"`release-gates run {environment.name}`"
     if run.invalidated:
@@ -64,6 +67,10 @@ def check_verdict(run: RunView, environment: EnvironmentPolicy, *, now: datetime
             slug="run-unfinished",
             hint=f"Wait for it, or {again} again.",
         )
+    _check_still_observed(name, verdict, environment, now)
+    if verdict.is_observed:
+        _check_age(name, verdict, environment, now)
+        return verdict
     if not verdict.promotes:
         raise PromotionRefused(
             f"the newest run {name} ended in {verdict.title}: {verdict.because}.",
@@ -131,12 +138,28 @@ def check_live(events: Sequence[Event], run: RunView, candidate: ReleaseCandidat
         )
 
 
+def _check_still_observed(name: str, verdict: Verdict, environment: EnvironmentPolicy, now: datetime) -> None:
+    """Refuse a verdict that only observed what is enforced now, whatever it says."""
+    asked = {gate.name for gate in environment.gates if observed(gate, now)}
+    enforced = [f"gate {gate.name}" for gate in verdict.gates if gate.is_observed and gate.name not in asked]
+    if verdict.is_observed and not observed(environment, now):
+        enforced.insert(0, f"the entry to {environment.name}")
+    if enforced:
+        raise PromotionRefused(
+            f"run {name} only observed {', '.join(enforced)}, which is enforced now.",
+            slug="verdict-observed",
+            hint=f"Decide under enforcement: `release-gates run {environment.name}`.",
+        )
+
+
 def _check_sound(name: str, verdict: Verdict, environment: EnvironmentPolicy) -> None:
     """Refuse a PROMOTE that its own parts contradict, whoever wrote it."""
-    judged = {gate.name: gate.outcome for gate in verdict.gates if gate.severity is Severity.BLOCKING}
+    judged = {gate.name: gate for gate in verdict.gates if gate.severity is Severity.BLOCKING}
     asked = {gate.name for gate in environment.gates if gate.severity is Severity.BLOCKING}
-    bad = sorted(gate for gate, outcome in judged.items() if not outcome.promotes)
+    bad = sorted(gate.name for gate in judged.values() if not (gate.outcome.promotes or gate.is_observed))
     absent = sorted(asked - judged.keys())
+    if judged and all(gate.is_observed for gate in judged.values()):
+        absent.append("every gate is only observed")
     if verdict.reasons or verdict.kind or bad or absent or not environment.gates:
         named = ", ".join([*bad, *absent]) or "; ".join(reason.sentence for reason in verdict.reasons)
         raise PromotionRefused(

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from msgspec import UNSET, UnsetType
+
 from release_gates.errors import LedgerError, PromotionRefused
 from release_gates.ledger.history import ITS_OWN, live_in, runs, same_person
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Adopted, Event, FirstRelease, Promoted, RunInvalidated
 from release_gates.model.gate import EnvironmentPolicy
+from release_gates.model.verdict import Verdict, first_of
 from release_gates.promotion.checks import (
     check_candidate,
     check_evidence,
@@ -36,7 +39,8 @@ def promote(
     """Record that a candidate enters an environment, or refuse by ``PromotionRefused``.
 
     The newest run for exactly these digests and rules has to stand for a PROMOTE that is fresh, and the
-    evidence that it was decided on has to be unchanged. Checked and appended with nobody in between.
+    evidence that it was decided on has to be unchanged. Where the whole entry is only observed a HOLD stops
+    nothing; the event says so, and what would have held. Checked and appended with nobody in between.
     ``heads`` are digests of the ledger that were seen earlier; ``root`` is where evidence paths begin.
     """
     _check_by(by)
@@ -54,9 +58,22 @@ def promote(
         check_no_failure(events, run, candidate, environment.name)
         check_evidence(run, verdict, root)
         check_live(events, run, candidate, environment.name)
-        return Promoted(environment=environment.name, candidate=candidate, run=run.started.run, by=by.strip())
+        return Promoted(
+            environment=environment.name,
+            candidate=candidate,
+            run=run.started.run,
+            by=by.strip(),
+            observed=_observed(verdict),
+        )
 
     return ledger.append_after(checked, at=now)
+
+
+def _observed(verdict: Verdict) -> str | UnsetType:
+    """Return what would have held, "" for nothing, UNSET where nothing was only observed."""
+    if not verdict.is_observed and not any(gate.is_observed for gate in verdict.gates):
+        return UNSET
+    return first_of(verdict.would_hold) if verdict.would_hold else ""
 
 
 def adopt(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from datetime import date
+
+from msgspec import UNSET, UnsetType
 
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.verdict import GateJudgement, LimitJudgement, Reason, Verdict
@@ -24,6 +27,7 @@ def verdict_lines(verdict: Verdict, *, head: str, width: int = 80) -> list[str]:
     return [
         rule(f"{verdict.title}: entry to {verdict.environment}", width),
         *wrapped(f"{verdict.because}.", width),
+        *wrapped(observed_sentence(verdict), width),
         "",
         *(line for gate in verdict.gates for line in gate_lines(gate, width)),
         "",
@@ -31,6 +35,18 @@ def verdict_lines(verdict: Verdict, *, head: str, width: int = 80) -> list[str]:
         *wrapped(f"next: {next_command(verdict)}", width),
         *wrapped(f"ledger head {head}", width),
     ]
+
+
+def observed_sentence(verdict: Verdict) -> str:
+    """Return what it means that an entry is only observed; "" where it is enforced."""
+    if not verdict.is_observed:
+        return ""
+    until = _until(verdict.observe_until)
+    return f"The entry to {verdict.environment} is only observed{until}: nothing is held."
+
+
+def _until(day: date | UnsetType) -> str:
+    return "" if day is UNSET else f" until the end of {day} (UTC)"
 
 
 def subject(verdict: Verdict) -> str:
@@ -48,7 +64,13 @@ def gate_lines(gate: GateJudgement, width: int) -> Iterator[str]:
     """Return one gate: outcome, owner, tests, then each limit with measured against allowed."""
     severity = "" if gate.severity is Severity.BLOCKING else f" [{gate.severity}, blocks nothing]"
     tests = f"{gate.ran} of {gate.expected} tests"
-    yield _clip(f"{gate.outcome:<12} {gate.name}{severity}   {tests}   owner {gate.owner}", width)
+    outcome = f"{gate.outcome:<12} {gate.name}"
+    if gate.is_observed and gate.severity is Severity.BLOCKING:
+        would = "would hold nothing" if gate.outcome.promotes else "would hold"
+        outcome = f"OBSERVED {gate.outcome} {gate.name}, {would}"
+    yield _clip(f"{outcome}{severity}   {tests}   owner {gate.owner}", width)
+    if gate.is_observed:
+        yield f"    only observed{_until(gate.observe_until)}: this gate holds nothing"
     names = max((len(limit.name) for limit in gate.limits), default=0)
     for limit in gate.limits:
         yield _clip(limit_line(limit, names), width)
@@ -91,10 +113,15 @@ def explanation_lines(verdict: Verdict, owners: dict[str, str], *, width: int, m
     """Return why a verdict is as it is: blockers ranked, owners, and how to run each blocked gate again."""
     yield rule(f"{verdict.title}: entry to {verdict.environment}", width)
     yield from wrapped(f"{verdict.because}.", width)
+    yield from wrapped(observed_sentence(verdict), width)
     yield ""
     if verdict.reasons:
         yield "Why, the worst first:"
         yield from reason_lines(verdict.reasons, width, most)
+        yield ""
+    if verdict.observed:
+        yield "Only observed, would hold:"
+        yield from reason_lines(verdict.observed, width, most)
         yield ""
     for gate in verdict.gates:
         if gate.severity is Severity.BLOCKING and not gate.outcome.promotes:

@@ -144,7 +144,8 @@ class Deciding:
             self._config.hook.pytest_gate_part_measured(config=self._config, evidence=self._evidence)
             return
         verdict = self._run.conclude([read_evidence(self._evidence)])
-        session.exitstatus = self._status = exit_status(int(session.exitstatus), verdict)
+        foreign = self._ending.strangers(session, self.recording.counted) > 0
+        session.exitstatus = self._status = exit_status(int(session.exitstatus), verdict, foreign=foreign)
         self._config.hook.pytest_gate_decided(config=self._config, verdict=verdict, head=self._run.head)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -160,10 +161,16 @@ class Deciding:
         return result
 
 
-def exit_status(pytest_status: int, verdict: Verdict) -> int:
-    """Return what CI sees: 0 only on PROMOTE, 1 and 10 for HOLD; pytest's own statuses from 2 on stay."""
+def exit_status(pytest_status: int, verdict: Verdict, *, foreign: bool = False) -> int:
+    """Return what CI sees: 0 only on PROMOTE, 1 and 10 for HOLD; pytest's own statuses from 2 on stay.
+
+    A verdict that is only observed stops nothing: 0, unless ``foreign`` says that something failed that is
+    none of our gates' business (pytest-cov, another test): then pytest's own status stays.
+    """
     if pytest_status > 1:
         return pytest_status
+    if verdict.is_observed:
+        return pytest_status if foreign else 0
     if verdict.promotes:
         return 0
     return BROKEN if verdict.kind == "broken" else NOT_PROVEN

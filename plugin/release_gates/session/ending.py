@@ -42,7 +42,7 @@ class Ending:
         stopped = session.shouldfail or session.shouldstop
         if stopped and not self.problems:
             self._add(f"pytest stopped early: {stopped}")
-        strangers = session.testsfailed - ours
+        strangers = self.strangers(session, ours)
         if strangers > 0 and not self.problems:
             noun = "failure belongs" if strangers == 1 else "failures belong"
             self._add(
@@ -51,6 +51,10 @@ class Ending:
         status = int(session.exitstatus)
         if status > 1 and not self.problems:
             self._add(f"pytest ended with exit status {status} ({_word(status)})")
+
+    def strangers(self, session: pytest.Session, ours: int) -> int:
+        """Return how many failures that pytest counted belong to no gate of this entry."""
+        return session.testsfailed - ours
 
     def _add(self, problem: str) -> None:
         if problem not in self.problems:

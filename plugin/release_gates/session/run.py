@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+from msgspec import UNSET
+
 from release_gates.candidate.keep import keep_candidate
 from release_gates.candidate.store import ArtifactStore
 from release_gates.candidate.verify import verify_artifacts
@@ -21,7 +23,7 @@ from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Event, GateFailed, RunFinished, RunInvalidated, RunStarted
 from release_gates.model.evidence import Evidence, RunHeader, Source, TestRecord
-from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
+from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy, observed
 from release_gates.model.outcome import Outcome
 from release_gates.model.record import canonical
 from release_gates.model.verdict import Verdict
@@ -123,6 +125,7 @@ class Run:
             rules=self._policy.digest,
             actor=actor(),
             evidence=tuple(self._relative(path) for path in evidence),
+            mode="observe" if observed(self._environment, now) else UNSET,
         )
         self._ledger.append(started, at=now)
 
@@ -140,7 +143,13 @@ class Run:
         )
 
     def failed(self, spec: GateSpec, record: TestRecord, *, limit_broken: bool) -> bool:
-        """Tell the ledger at once if a test shows its gate to FAIL; return whether it does."""
+        """Tell the ledger at once if a test shows its gate to FAIL; return whether it does.
+
+        What is only observed is left to the verdict: told here, it would stick to the digests.
+        """
+        now = datetime.now(UTC)
+        if observed(self._environment, now) or observed(spec, now):
+            return False
         own = own_outcome(spec, record)
         if own is not Outcome.FAIL and not limit_broken:
             return False
@@ -152,7 +161,7 @@ class Run:
             test=record.id,
             because=record.because or "a limit is broken",
         )
-        self._ledger.append(fact, at=datetime.now(UTC))
+        self._ledger.append(fact, at=now)
         return True
 
     def end_evidence(self, writer: EvidenceWriter, problems: Sequence[str]) -> None:
