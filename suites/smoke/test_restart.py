@@ -46,7 +46,7 @@ def test_torn_last_record_is_cut(start_service: StartService, journal: Path) -> 
     first.process.kill()
     with journal.open("ab") as file:
         file.write(b"\x01" * (RECORD_BYTES // 2))
-    assert came_back(open_with(start_service, journal)) == before
+    assert came_back(open_with(start_service, journal)) == before, "a torn record changed what was before it"
 
 
 def test_damaged_journal_is_refused(start_service: StartService, journal: Path) -> None:
