@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from release_gates import TOOL
-from release_gates.cli import candidates, deciding, importing, ledgers, policies, proving, starting
+from release_gates.cli import attesting, candidates, deciding, importing, ledgers, policies, proving, starting
 from release_gates.cli.project import project_from
 
 
@@ -40,6 +40,7 @@ for command in (
     deciding.run,
     deciding.decide_files,
     importing.import_results,
+    attesting.record,
     deciding.explain,
     deciding.status,
     deciding.replay,

@@ -18,6 +18,7 @@ from release_gates.ledger.evidence import EvidenceWriter
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.evidence import Source, TestRecord
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
+from release_gates.policy.grammar import parse_duration_s
 from release_gates.policy.mistake import suggestion
 from release_gates.session.run import header_of, new_run_id
 
@@ -97,6 +98,27 @@ def read_source(path: Path, kind: str, *, now: datetime) -> tuple[bytes, Source]
         raise from_the_future(path, "its modification time", modified)
     digest = hashlib.sha256(data).hexdigest()
     return data, Source(kind=kind, path=str(path), sha256=digest, modified=modified, age_s=age_s)
+
+
+def valid_for_s(text: str | None, gate: GateSpec) -> float:
+    """Return for how many seconds results are valid: what is asked for, at most what policy says.
+
+    Raises PolicyError for what is no duration, or is longer than the gate's ``valid_for``.
+    """
+    if text is None:
+        return gate.valid_for_s
+    try:
+        asked = parse_duration_s(text)
+    except PolicyError as error:
+        raise PolicyError(f"--valid-for '{text}' {error.message}", slug=error.slug, hint=error.hint) from None
+    if asked > gate.valid_for_s:
+        raise PolicyError(
+            f"--valid-for {text} is longer than the policy lets evidence of gate '{gate.name}' be valid "
+            f"({gate.valid_for_s / 3600:g} h).",
+            slug="valid-for",
+            hint=f'Ask for less, or set valid_for = "{text}" in [gate.{gate.name}].',
+        )
+    return asked
 
 
 def check_age(path: Path, taken: datetime, valid_for_s: float, *, now: datetime) -> None:

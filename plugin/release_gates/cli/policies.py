@@ -11,7 +11,7 @@ from release_gates.cli.project import Project, refusing
 from release_gates.errors import PolicyError
 from release_gates.judge.limits import allowed
 from release_gates.model.outcome import Mode
-from release_gates.policy.expected import diff_expected, render_expected
+from release_gates.policy.expected import diff_expected, from_elsewhere, render_expected
 from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.mistake import PolicyMistakes
 from release_gates.policy.review import review
@@ -63,17 +63,21 @@ def list_gates(project: Project) -> None:
 @click.pass_obj
 @refusing
 def expect(project: Project, only_check: bool) -> None:
-    """Write gates/expected/GATE.txt from the tests that pytest collects."""
+    """Write gates/expected/GATE.txt from the tests that pytest collects.
+
+    Lines of imported tests stay as they are: `release-gates import junit … --expect` writes those.
+    """
     policy = project.policy()
     found = collected_gates(project.root, project.policy_dir)
     changes = {}
     for gate in policy.gate_names():
-        difference = diff_expected(policy.expected.get(gate, ()), found.get(gate, ()))
+        found[gate] = (*found.get(gate, ()), *from_elsewhere(policy.expected.get(gate, ())))
+        difference = diff_expected(policy.expected.get(gate, ()), found[gate])
         if difference.added or difference.removed or gate not in policy.expected:
             changes[gate] = difference
     if not only_check:
         for gate in changes:
-            _write(project.policy_dir / "expected" / f"{gate}.txt", found.get(gate, ()))
+            _write(project.policy_dir / "expected" / f"{gate}.txt", found[gate])
     lines = [line for gate, difference in changes.items() for line in _described(gate, *difference)]
     project.say(changes, lines or ["expected tests are up to date"])
     if only_check and changes:

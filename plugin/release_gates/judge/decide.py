@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from release_gates.judge.gates import judge_gate
 from release_gates.model.event import History
-from release_gates.model.evidence import Evidence
+from release_gates.model.evidence import Evidence, Source
 from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.record import digest
@@ -88,6 +88,7 @@ def _run_reasons(
         yield _open("the candidate has no artifact, so nothing is identified")
     for part in evidence:
         yield from _part_reasons(rules, part, now)
+    yield from _copied_sources(evidence)
 
 
 def _nothing_enforced(environment: EnvironmentPolicy, gates: Sequence[GateJudgement]) -> Iterator[Reason]:
@@ -95,6 +96,17 @@ def _nothing_enforced(environment: EnvironmentPolicy, gates: Sequence[GateJudgem
     blocking = [gate for gate in gates if gate.severity is Severity.BLOCKING]
     if blocking and all(gate.is_observed for gate in blocking):
         yield _open(f"every gate that could hold the entry to {environment.name} is only observed")
+
+
+def _copied_sources(evidence: Sequence[Evidence]) -> Iterator[Reason]:
+    """One file fills one cell of a matrix: a copy under another name is no second run."""
+    seen: dict[str, Source] = {}
+    for source in (each for part in evidence for each in part.header.sources):
+        before = seen.setdefault(source.sha256, source)
+        if before.cell != source.cell:
+            yield _open(
+                f"{source.path} (for {source.cell}) is the same file as {before.path} (for {before.cell})"
+            )
 
 
 def _part_reasons(rules: str, part: Evidence, now: datetime) -> Iterator[Reason]:
@@ -153,9 +165,15 @@ def _sentence(reasons: Sequence[Reason], gates: Sequence[GateJudgement]) -> str:
         limits = sum(len(gate.limits) for gate in gates)
         return (
             f"{_count(len(gates), 'gate')} passed: {_count(tests, 'test')} ran, "
-            f"{_count(limits, 'limit')} measured and none broken"
+            f"{_count(limits, 'limit')} measured{_attested(gates)} and none broken"
         )
     return first_of(reasons)
+
+
+def _attested(gates: Sequence[GateJudgement]) -> str:
+    """Return how many of the limits rest on somebody's word."""
+    number = sum(bool(limit.attested) for gate in gates for limit in gate.limits)
+    return f" ({number} of them only attested)" if number else ""
 
 
 def _beside(would_hold: Sequence[Reason], observed_gates: int) -> str:

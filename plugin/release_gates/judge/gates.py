@@ -36,6 +36,7 @@ def judge_gate(
     limits = tuple(_limits(spec, fresh, history))
     problems = (
         *_expectation(spec, expected, ran),
+        *_absent_cells(spec, fresh),
         *(_stale_problem(spec, record) for record in records if _stale(spec, record, now)),
         *(problem for record in fresh for problem in _test_problems(spec, record, known)),
         *_earlier(spec, history),
@@ -97,11 +98,17 @@ def _rerun_allowed(spec: GateSpec, record: TestRecord) -> bool:
 
 
 def _stale(spec: GateSpec, record: TestRecord, now: datetime) -> bool:
-    return not 0 <= (now - record.finished).total_seconds() <= spec.valid_for_s
+    return not 0 <= (now - record.finished).total_seconds() <= _valid_for_s(spec, record)
+
+
+def _valid_for_s(spec: GateSpec, record: TestRecord) -> float:
+    """Return for how long a record holds: it may ask for less than the policy, never for more."""
+    own = record.valid_for_s
+    return spec.valid_for_s if own is None else min(spec.valid_for_s, own)
 
 
 def _stale_problem(spec: GateSpec, record: TestRecord) -> TestProblem:
-    taken, hours = f"{record.finished:%Y-%m-%d %H:%M}", spec.valid_for_s / 3600
+    taken, hours = f"{record.finished:%Y-%m-%d %H:%M}", _valid_for_s(spec, record) / 3600
     return _missing(f"evidence of {taken} UTC is not from the last {hours:g} h", record.id)
 
 
@@ -115,6 +122,14 @@ def _expectation(
         yield _missing(f"{file} names no test: a gate without tests proves nothing")
     elif absent := [test for test in expected if test not in ran]:
         yield _missing(_absent(absent), absent[0])
+
+
+def _absent_cells(spec: GateSpec, records: Sequence[TestRecord]) -> Iterator[TestProblem]:
+    """Each cell of the gate's matrix has to be there, whatever the expected tests say."""
+    present = {record.cell for record in records}
+    for cell in spec.cells:
+        if cell not in present:
+            yield _missing(f"nothing ran in {cell}, which the matrix of {spec.name} asks for")
 
 
 def _absent(tests: Sequence[str]) -> str:
@@ -132,13 +147,20 @@ def _test_problems(spec: GateSpec, record: TestRecord, expected: frozenset[str])
         yield TestProblem(
             test=record.id,
             outcome=Outcome.ERROR,
-            because=f"ran but is not expected: `release-gates expect` adds {record.id}",
+            because=f"ran but is not expected: `{_teacher(record.id)}` adds {record.id}",
         )
     if absent := PHASES.difference(record.phases):
         yield _missing(f"{record.id} has no report of its {' and '.join(sorted(absent))}", record.id)
     outcome = own_outcome(spec, record)
     if outcome is not Outcome.PASS:
         yield TestProblem(test=record.id, outcome=outcome, because=_test_sentence(record, outcome))
+
+
+def _teacher(test: str) -> str:
+    """Return the command that adds a test to the expected ones: by where its result comes from."""
+    kind = test.partition(":")[0]
+    known = {"junit": "release-gates import junit --expect", "attested": "release-gates record --expect"}
+    return known.get(kind, "release-gates expect")
 
 
 def _test_sentence(record: TestRecord, outcome: Outcome) -> str:

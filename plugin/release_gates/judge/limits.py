@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from fractions import Fraction
 
+from msgspec import UNSET
+
 from release_gates.judge.figures import beside, figure
 from release_gates.model.event import Live
 from release_gates.model.limit import Bound, Limit, LimitRule
@@ -49,9 +51,10 @@ def judge_rule(
         name=measurement.name,
         outcome=outcome,
         because=because,
-        measured="-" if measurement.value is None else _measured(rule, measurement),
+        measured="-" if measurement.value is None else _measured(rule, measurement) + _mark(measurement),
         allowed=allowed(rule),
         test=test,
+        attested=measurement.attested or UNSET,
     )
 
 
@@ -111,9 +114,17 @@ def _broken(limit: Limit | None, measurement: Measurement, outcome: Outcome, wor
         return
     for bound in limit.bounds:
         if not holds(exact(measurement.value, measurement.unit, bound.unit), bound):
-            value = beside(measurement.value, measurement.unit, bound)
+            value = beside(measurement.value, measurement.unit, bound) + _attested(measurement)
             yield outcome, f"{measurement.name} is {value}; the {word} is {limit.text}"
             return
+
+
+def _attested(measurement: Measurement) -> str:
+    return f" (attested by {measurement.attested}, not measured)" if measurement.attested else ""
+
+
+def _mark(measurement: Measurement) -> str:
+    return " (attested)" if measurement.attested else ""
 
 
 def holds(value: Fraction, bound: Bound) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from itertools import product
 from typing import Any, Literal
 
 from release_gates.model.limit import LimitRule
@@ -30,8 +31,17 @@ class GateSpec(Record, frozen=True, kw_only=True):
     valid_for_s: float = 86400.0
     exclusive: bool = False
     reruns: Reruns | None = None
+    matrix: dict[str, tuple[str, ...]] = {}
     limits: tuple[LimitRule, ...] = ()
     settings: dict[str, dict[str, Any]] = {}
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Every cell of the matrix (``python=3.11,os=linux``), the axes in the order of the policy."""
+        if not self.matrix:
+            return ()
+        pairs = ([f"{key}={value}" for value in values] for key, values in self.matrix.items())
+        return tuple(",".join(cell) for cell in product(*pairs))
 
 
 class EnvironmentPolicy(Record, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ class Measurement(Record, frozen=True, kw_only=True, omit_defaults=True):
     ``value`` is finite, or None with ``absent`` and the reason: ``missing`` could not be had,
     ``not_applicable`` has no meaning in this run. ``baseline`` is the value of the live build, measured
     in the same run and the same unit. ``distribution`` maps quantile names to values in ``unit``.
+    ``attested`` names who answers for a value that was not measured (``release-gates record``).
     """
 
     name: str
@@ -24,6 +25,7 @@ class Measurement(Record, frozen=True, kw_only=True, omit_defaults=True):
     distribution: dict[str, float] = {}
     absent: Literal["", "missing", "not_applicable"] = ""
     because: str = ""
+    attested: str = ""
 
 
 class Attachment(Record, frozen=True, kw_only=True):

@@ -13,7 +13,10 @@ from release_gates.model.record import SCHEMA, Record
 
 
 class LimitJudgement(Record, frozen=True, kw_only=True):
-    """One rule applied to one measurement, or to none (MISSING)."""
+    """One rule applied to one measurement, or to none (MISSING).
+
+    ``attested`` says who answers for a value that nobody measured; it is left out where it was measured.
+    """
 
     name: str
     outcome: Outcome
@@ -21,6 +24,7 @@ class LimitJudgement(Record, frozen=True, kw_only=True):
     measured: str
     allowed: str
     test: str = ""
+    attested: str | UnsetType = UNSET
 
 
 class TestProblem(Record, frozen=True, kw_only=True):

@@ -18,6 +18,12 @@ HEADER = """\
 # Written by `release-gates expect`. Review a line that goes away like a test that goes away.
 """
 
+ELSEWHERE = ("junit:", "attested:")
+"""How ids begin of tests that pytest does not collect: `release-gates expect` leaves their lines alone."""
+
+ELSEWHERE = ("junit:", "attested:")
+"""How the ids of tests begin that pytest does not collect: `release-gates expect` leaves their lines alone."""
+
 
 class ExpectedDiff(NamedTuple):
     """What a new list of expected tests has more and less than the old one, sorted."""
@@ -29,6 +35,11 @@ class ExpectedDiff(NamedTuple):
 def render_expected(ids: Iterable[str]) -> str:
     """Return the text of an expected file for these node ids; the same ids give the same bytes."""
     return HEADER + "".join(f"{_line(node)}\n" for node in sorted(set(ids)))
+
+
+def from_elsewhere(ids: Iterable[str]) -> tuple[str, ...]:
+    """Return the ids of tests that come from an import, and not from pytest."""
+    return tuple(node for node in ids if node.startswith(ELSEWHERE))
 
 
 def diff_expected(old: Iterable[str], new: Iterable[str]) -> ExpectedDiff:

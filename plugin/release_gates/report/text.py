@@ -76,6 +76,8 @@ def gate_lines(gate: GateJudgement, width: int) -> Iterator[str]:
         yield _clip(limit_line(limit, names), width)
         if limit.outcome is not Outcome.PASS and limit.measured == NOTHING:
             yield from wrapped(limit.because, width, indent="      ")
+        if limit.attested:
+            yield from wrapped(f"attested by {limit.attested}, not measured", width, indent="      ")
     for problem in gate.problems[:MOST_PROBLEMS]:
         yield from wrapped(f"{problem.outcome}: {problem.because}", width, indent="    ")
     if len(gate.problems) > MOST_PROBLEMS:

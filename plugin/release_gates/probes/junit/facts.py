@@ -44,15 +44,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One file: ``commits`` are the properties that name a commit, ``taken`` its oldest timestamp.
+    """One file: ``commits`` are the properties that name a commit, ``taken`` its oldest timestamp, or when
+    it was written.
 
     ``repeats`` tells that its tool writes every attempt of a rerun test as a test case of its own.
     """
 
     file: str
     cases: tuple[Case, ...]
+    taken: datetime
     tool: str = ""
     version: str = ""
     commits: tuple[tuple[str, str], ...] = ()
-    taken: datetime | None = None
     repeats: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from xml.etree.ElementTree import Element
 
@@ -19,10 +19,13 @@ SUITES = frozenset({"testsuites", "testsuite"})
 _SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}noNamespaceSchemaLocation"
 
 
-def read_junit(file: str, data: bytes, *, suite: str | None = None, commit_keys: tuple[str, ...]) -> Report:
+def read_junit(
+    file: str, data: bytes, *, written: datetime, commit_keys: Collection[str], suite: str | None = None
+) -> Report:
     """Return what a JUnit file says. Pure: ``file`` is how messages name it.
 
-    ``suite`` replaces the names of its suites; ``commit_keys`` are the properties that name a commit.
+    ``written`` is when the tests ran if the file does not say; ``suite`` replaces the names of its suites;
+    ``commit_keys`` are the properties that name a commit.
     Raises MeasurementError (``junit-unreadable``, ``junit-contradiction``, ``junit-empty``) and
     ProbeUnavailable; never returns a report without a test case.
     """
@@ -39,7 +42,7 @@ def read_junit(file: str, data: bytes, *, suite: str | None = None, commit_keys:
         tool=tool,
         version=version,
         commits=tuple((key, value) for key, value in properties if key in commit_keys),
-        taken=min(stamps, default=None),
+        taken=min(stamps, default=written),
         repeats=tool == "pytest",
     )
 

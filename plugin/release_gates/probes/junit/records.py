@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from release_gates.model.evidence import TestRecord
 from release_gates.model.outcome import Outcome, worst
@@ -20,22 +19,20 @@ def in_cell(test: str, cell: str) -> str:
     return f"{test}[{cell}]" if cell else test
 
 
-def to_records(reports: Sequence[Report], *, gate: str, cell: str, taken: datetime) -> tuple[TestRecord, ...]:
+def to_records(reports: Sequence[Report], *, gate: str, cell: str) -> tuple[TestRecord, ...]:
     """Return one record a test, sorted by id.
 
     The same id twice is an ERROR, unless its tool writes reruns like that: then all but the last are
-    attempts that did not pass. ``taken`` is when the tests ran, where the file does not say.
+    attempts that did not pass.
     """
     groups: dict[str, list[tuple[Report, Case]]] = {}
     for report in reports:
         for case in report.cases:
             groups.setdefault(in_cell(case.id, cell), []).append((report, case))
-    return tuple(_record(test, groups[test], gate=gate, cell=cell, taken=taken) for test in sorted(groups))
+    return tuple(_record(test, groups[test], gate=gate, cell=cell) for test in sorted(groups))
 
 
-def _record(
-    test: str, group: Sequence[tuple[Report, Case]], *, gate: str, cell: str, taken: datetime
-) -> TestRecord:
+def _record(test: str, group: Sequence[tuple[Report, Case]], *, gate: str, cell: str) -> TestRecord:
     cases = [case for _, case in group]
     last = cases[-1]
     earlier = [finding for case in cases for finding in case.earlier]
@@ -57,7 +54,7 @@ def _record(
         attempts=1 + len(earlier),
         last=worst([Outcome.PASS, *(found for found, _ in final)]),
         cell=cell,
-        finished=min([case.taken for case in cases if case.taken] or [taken]),
+        finished=min(case.taken or report.taken for report, case in group),
         duration_s=sum(case.duration_s for case in cases),
     )
 

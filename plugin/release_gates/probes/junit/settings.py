@@ -12,5 +12,5 @@ class JunitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     has to be the candidate's. ``commit_required`` refuses a file that has none of them.
     """
 
-    commit: list[str] = ["commit", "git.commit", "GIT_COMMIT"]
+    commit: tuple[str, ...] = ("commit", "git.commit", "GIT_COMMIT")
     commit_required: bool = False
