@@ -11,8 +11,10 @@ import click
 
 from release_gates.candidate.file import read_candidate
 from release_gates.candidate.keep import keep_candidate
-from release_gates.cli.project import Project, environment_of, refusing
+from release_gates.cli.project import Project, environment_of, refusing, width
+from release_gates.model.event import Promoted
 from release_gates.promotion import promote as promotion
+from release_gates.report.text import wrapped
 from release_gates.session.run import actor
 
 
@@ -105,7 +107,10 @@ def promote(project: Project, environment: str) -> None:
         heads=_seen_heads(project),
     )
     name = f"{candidate.name} {candidate.version} ({candidate.digest[:12]})"
-    project.say(event, [f"{name} is live in {environment} (event {event.seq})"])
+    lines = [f"{name} is live in {environment} (event {event.seq})"]
+    if isinstance(event.fact, Promoted) and event.fact.observed:
+        lines += wrapped(f"promoted under observation, would have been held: {event.fact.observed}", width())
+    project.say(event, lines)
 
 
 def _seen_heads(project: Project) -> list[str]:

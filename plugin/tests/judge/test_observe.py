@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
@@ -56,9 +57,9 @@ def verdict(
     shown: Outcome = Outcome.PASS,
     now: datetime = NOW,
     problems: tuple[str, ...] = (),
-    history: History | None = None,
+    outcomes: Mapping[str, Outcome] | None = None,
 ) -> Verdict:
-    outcomes = {"smoke": smoke, "load": load, "shown": shown}
+    outcomes = outcomes or {"smoke": smoke, "load": load, "shown": shown}
     begun = min(now, NOW) - timedelta(minutes=2)
     tests = tuple(
         TestRecord(
@@ -90,7 +91,7 @@ def verdict(
         rules="rules",
         expected=EXPECTED,
         evidence=[Evidence(header=header, tests=tests, end=end, sha256="e")],
-        history=history or History(),
+        history=History(),
         now=now,
         local=True,
         run="r1",
@@ -175,8 +176,8 @@ def test_observing_takes_reasons_aside_and_loses_none(
     outcomes: dict[str, Outcome], observing: set[str], entry: Mode, until: date | None, problems: list[str]
 ) -> None:
     asked = environment(*observing, entry=entry, until=until)
-    plain = verdict(environment(), problems=tuple(problems), **outcomes)
-    found = verdict(asked, problems=tuple(problems), **outcomes)
+    plain = verdict(environment(), problems=tuple(problems), outcomes=outcomes)
+    found = verdict(asked, problems=tuple(problems), outcomes=outcomes)
     for one, other in zip(plain.gates, found.gates, strict=True):
         assert (one.outcome, one.problems, one.limits) == (other.outcome, other.problems, other.limits)
     assert set(plain.reasons) <= {*found.reasons, *found.would_hold}
@@ -186,5 +187,5 @@ def test_observing_takes_reasons_aside_and_loses_none(
         assert {reason.gate for reason in plain.reasons} <= aside
     assert found.is_observed is observed(asked, NOW)
     assert msgspec.json.decode(msgspec.json.encode(found), type=Verdict) == found
-    again = verdict(asked, problems=tuple(problems), **outcomes)
+    again = verdict(asked, problems=tuple(problems), outcomes=outcomes)
     assert canonical(found) == canonical(again)
