@@ -52,7 +52,7 @@ NO_IO = {
     "pytest",
 }
 SDKS = {"docker", "kubernetes", "locust", "testinfra", "scipy", "sqlalchemy"}
-NOT_AT_START = SDKS | {"httpx", "rich", "click", "defusedxml", "coverage", "prometheus_client"}
+NOT_AT_START = SDKS | {"httpx", "rich", "click", "defusedxml", "junitparser", "coverage", "prometheus_client"}
 
 
 def modules() -> Iterator[tuple[Path, str]]:

@@ -12,7 +12,15 @@ import msgspec
 
 from release_gates.cli.expecting import learn
 from release_gates.cli.importing import refusing_results
-from release_gates.cli.parts import Part, check_age, part_for, read_source, valid_for_s, write_part
+from release_gates.cli.parts import (
+    Part,
+    check_age,
+    part_for,
+    read_source,
+    unreadable,
+    valid_for_s,
+    write_part,
+)
 from release_gates.cli.project import Project
 from release_gates.errors import GateError
 from release_gates.judge.limits import matches
@@ -71,7 +79,9 @@ def record(
         learn(part, [test], lambda _: False)
         return
     now = datetime.now(UTC)
-    _, kept = read_source(source, "attested", now=now)
+    data, kept = read_source(source, "attested", now=now)
+    if not data.strip():
+        raise unreadable(source, "it is empty")
     taken, valid_s = _moment(on) if on is not None else kept.modified, valid_for_s(valid_for, part.gate)
     check_age(source, taken, valid_s, now=now)
     attested = TestRecord(

@@ -102,7 +102,8 @@ def junit(
     left_out = frozenset(record.id for record in records) - {record.id for record in kept}
     sources = [_completed(source, report, cell, left_out) for report, source in reads]
     write_part(part, output, limited, sources)
-    _say(project, output, part, limited, sources)
+    undated = [report.file for report in reports if not report.dated]
+    _say(project, output, part, limited, sources, undated)
 
 
 def _read_all(part: Part, files: Sequence[Path], suite: str | None, valid_s: float) -> list[Read]:
@@ -169,7 +170,12 @@ def _completed(source: Source, report: Report, cell: str, left_out: frozenset[st
 
 
 def _say(
-    project: Project, output: Path, part: Part, records: Sequence[TestRecord], sources: Sequence[Source]
+    project: Project,
+    output: Path,
+    part: Part,
+    records: Sequence[TestRecord],
+    sources: Sequence[Source],
+    undated: Sequence[str],
 ) -> None:
     counted = Counter(str(record.outcome) for record in records)
     expected = part.policy.expected.get(part.gate.name, ())
@@ -179,6 +185,8 @@ def _say(
     lines = [f"{output}: {len(records)} tests for gate {part.gate.name}: {told}"]
     if left_out:
         lines.append(f"{left_out} skipped and not expected: left out")
+    if undated:
+        lines.append(f"without a timestamp, so its modification time counts: {', '.join(undated)}")
     if unexpected:
         lines.append(f"{unexpected} are not expected, which is an ERROR: the same command with --expect")
     lines.append(f"next: release-gates decide --environment {part.environment.name} {output} …")

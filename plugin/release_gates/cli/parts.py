@@ -83,13 +83,13 @@ def read_source(path: Path, kind: str, *, now: datetime) -> tuple[bytes, Source]
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):
-            raise _unreadable(path, "it is no ordinary file")
+            raise unreadable(path, "it is no ordinary file")
         if facts.st_size > LARGEST_BYTES:
             raise _too_large(path, facts.st_size)
         with path.open("rb") as file:
             data = file.read(LARGEST_BYTES + 1)
     except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
+        raise unreadable(path, error.strerror or str(error)) from error
     if len(data) > LARGEST_BYTES:
         raise _too_large(path, len(data))
     modified = datetime.fromtimestamp(facts.st_mtime, UTC)
@@ -171,7 +171,8 @@ def write_part(part: Part, output: Path, records: Sequence[TestRecord], sources:
         raise
 
 
-def _unreadable(path: Path, why: str) -> MeasurementError:
+def unreadable(path: Path, why: str) -> MeasurementError:
+    """Return the error for a source that holds nothing, or cannot be read."""
     return MeasurementError(
         f"{path}: cannot be read ({why}).",
         slug="source-unreadable",

@@ -45,7 +45,7 @@ class Case:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One file: ``commits`` are the properties that name a commit, ``taken`` its oldest timestamp, or when
-    it was written.
+    it was written; ``dated`` tells which.
 
     ``repeats`` tells that its tool writes every attempt of a rerun test as a test case of its own.
     """
@@ -56,4 +56,5 @@ class Report:
     tool: str = ""
     version: str = ""
     commits: tuple[tuple[str, str], ...] = ()
+    dated: bool = False
     repeats: bool = False

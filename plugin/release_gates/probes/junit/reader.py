@@ -43,6 +43,7 @@ def read_junit(
         version=version,
         commits=tuple((key, value) for key, value in properties if key in commit_keys),
         taken=min(stamps, default=written),
+        dated=bool(stamps),
         repeats=tool == "pytest",
     )
 
