@@ -29,6 +29,7 @@ from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.record import canonical
 from release_gates.model.verdict import Verdict
 from release_gates.policy.load import policy_from_snapshot
+from release_gates.policy.selection import expected_in
 from release_gates.report.text import MOST_REASONS, explanation_lines, verdict_lines, wrapped
 from release_gates.session.deciding import exit_status
 from release_gates.session.ending import NOT_PROVEN
@@ -162,7 +163,7 @@ def _decided_again(project: Project, ledger: Ledger, view: RunView, verdict: Ver
     return decide(
         environment_of(policy, environment),
         rules=policy.digest,
-        expected=policy.expected,
+        expected=expected_in(policy, environment_of(policy, environment)),
         evidence=[read_evidence(project.root / path) for path in view.started.evidence],
         history=history(
             before, candidate=candidate, environment=environment, rules=policy.digest, run=view.started.run

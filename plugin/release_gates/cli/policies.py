@@ -10,6 +10,7 @@ import click
 from release_gates.cli.project import Project, refusing
 from release_gates.errors import PolicyError
 from release_gates.judge.limits import allowed
+from release_gates.model.gate import Policy
 from release_gates.model.outcome import Mode
 from release_gates.policy.expected import diff_expected, from_elsewhere, render_expected
 from release_gates.policy.load import policy_from_snapshot
@@ -28,6 +29,7 @@ def check(project: Project) -> None:
         snapshot = project.snapshot()
         policy = policy_from_snapshot(snapshot, folder=project.policy_dir.name)
         registry = read_registry(snapshot, policy, folder=project.policy_dir.name)
+        _check_selected(project, policy)
     except PolicyMistakes as error:
         project.say({"ok": False, "mistakes": [str(mistake) for mistake in error.mistakes]}, [str(error)])
         sys.exit(1)
@@ -37,6 +39,12 @@ def check(project: Project) -> None:
         {"ok": True, "rules": policy.digest, "remarks": remarks},
         [f"{project.policy_dir.name}/: {gates}; rules {policy.digest[:12]}: no mistakes", *remarks],
     )
+
+
+def _check_selected(project: Project, policy: Policy) -> None:
+    """Let pytest collect where gates select tests: a pattern without a test, or two gates for one, refuse."""
+    if any(gate.select for environment in policy.environments for gate in environment.gates):
+        collected_gates(project.root, project.policy_dir)
 
 
 @click.command("list")
@@ -54,6 +62,7 @@ def list_gates(project: Project) -> None:
             lines.append(
                 f"  {gate.name}  ({gate.severity}{observing}, owner {gate.owner}, {tests} expected tests)"
             )
+            lines.extend(f"      selects {pattern}" for pattern in gate.select)
             lines.extend(f"      {rule.name}  {allowed(rule)}" for rule in gate.limits)
     project.say(policy, lines)
 

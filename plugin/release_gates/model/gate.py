@@ -31,6 +31,8 @@ class GateSpec(Record, frozen=True, kw_only=True):
     valid_for_s: float = 86400.0
     exclusive: bool = False
     reruns: Reruns | None = None
+    select: tuple[str, ...] = ()
+    """Patterns of existing tests that belong to the gate without a mark (`policy.selection`)."""
     matrix: dict[str, tuple[str, ...]] = {}
     limits: tuple[LimitRule, ...] = ()
     settings: dict[str, dict[str, Any]] = {}

@@ -14,11 +14,12 @@ from release_gates.policy.limits import read_limits
 from release_gates.policy.matrix import read_matrix
 from release_gates.policy.mistake import At, suggestion
 from release_gates.policy.modes import MODE_KEYS, read_mode
+from release_gates.policy.selection import read_select
 from release_gates.policy.settings import check_keys, check_whole, settings_names, settings_type
 from release_gates.policy.table import GATE_NAME, Table, is_name
 
 SCALARS = ("owner", "severity", "runs_against", "effect", "valid_for", "exclusive", "reruns", *MODE_KEYS)
-GATE_KEYS = (*SCALARS, "matrix", "limits")
+GATE_KEYS = (*SCALARS, "select", "matrix", "limits")
 LIVE = frozenset({"production", "prod", "live"})
 """Names of environments with real money in them: a gate that runs against one may only read."""
 
@@ -112,6 +113,7 @@ def _stated(table: Table) -> dict[str, Any]:
         "exclusive": table.flag("exclusive"),
         "reruns": _reruns(table),
         "matrix": read_matrix(table),
+        "select": read_select(table),
         **read_mode(table)._asdict(),
     }
     return {field: value for field, value in read.items() if value is not None}

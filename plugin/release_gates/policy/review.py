@@ -77,6 +77,9 @@ def _until(part: GateSpec | EnvironmentPolicy) -> str:
 
 
 def _weakened(before: GateSpec, after: GateSpec, place: str) -> Iterator[Remark]:
+    for pattern in before.select:
+        if pattern not in after.select:
+            yield Remark(place=place, sentence=f'`select` has not "{pattern}", which the parent\'s has')
     if after.severity != before.severity:
         yield Remark(place=place, sentence=f"severity is {after.severity}, the parent's is {before.severity}")
     rules = {rule.name: rule for rule in after.limits}

@@ -16,6 +16,7 @@ from release_gates.model.gate import GateSpec, Policy
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.proof import Matrix, ProofOutcome
 from release_gates.model.verdict import GateJudgement, LimitJudgement, TestProblem
+from release_gates.policy.selection import expected_in
 
 Standing = Literal["proven", "broken", "not proven"]
 
@@ -47,7 +48,7 @@ def judge_alone(
     if environment is None:
         return Judged(None, f"the policy has no environment {evidence.header.environment}")
     blocking = msgspec.structs.replace(gate, severity=Severity.BLOCKING)
-    expected = policy.expected.get(gate.name, ())
+    expected = expected_in(policy, environment).get(gate.name, ())
     verdict = decide(
         msgspec.structs.replace(environment, gates=(blocking,), local_may_promote=True),
         rules=policy.digest,

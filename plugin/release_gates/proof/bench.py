@@ -15,6 +15,7 @@ from release_gates.ledger.evidence import read_evidence
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Live
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
+from release_gates.policy.selection import expected_in
 from release_gates.proof.assess import Judged, judge_alone
 from release_gates.proof.command import Stop, filled, last_line, run_command
 from release_gates.proof.registry import CLEAN, Command
@@ -81,7 +82,7 @@ class Bench:
 
     def measure(self, planted: Planted, gate: GateSpec) -> Judged:
         """Run exactly the expected tests of one gate by pytest, as a part, and judge what they measured."""
-        tests = self.policy.expected.get(gate.name, ())
+        tests = expected_in(self.policy, self.environment).get(gate.name, ())
         if not tests:
             return Judged(None, f"gates/expected/{gate.name}.txt names no test")
         folder = planted.folder / f"gate-{gate.name}"

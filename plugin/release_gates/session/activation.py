@@ -18,7 +18,8 @@ from release_gates.session.briefing import BRIEFING, Briefing
 from release_gates.session.ending import NOT_PROVEN
 from release_gates.session.expression import PREFIX, deciding_environments
 from release_gates.session.judging import Judging
-from release_gates.session.marks import Marks
+from release_gates.session.marks import REFUSED, Marks
+from release_gates.session.selecting import takes_everything
 from release_gates.session.settings import path_setting, policy_folder
 from release_gates.session.terminal import Showing
 
@@ -47,6 +48,7 @@ def _activate_controller(config: pytest.Config) -> None:
         candidate=None,
         live=None,
         root=str(config.rootpath),
+        everything=takes_everything(config),
     )
     if environment is None or _asks_for_help(config):
         _register(config, _with_candidate_if_any(config, briefing))
@@ -72,7 +74,7 @@ def _register(config: pytest.Config, briefing: Briefing) -> None:
 
 
 class Sending:
-    """Hands the briefing to each xdist worker."""
+    """Hands the briefing to each xdist worker, and hears why one refuses its tests."""
 
     def __init__(self, briefing: Briefing) -> None:
         self._text = briefing.to_text()
@@ -81,6 +83,13 @@ class Sending:
     def pytest_configure_node(self, node: Any) -> None:
         """Add the briefing to what a worker is started with."""
         node.workerinput["release_gates"] = self._text
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """End the session where a worker refused its tests, with the worker's sentences."""
+        refused = (getattr(node, "workeroutput", None) or {}).get(REFUSED)
+        if refused:
+            raise pytest.UsageError(*refused)
 
 
 class CollectedOnly:

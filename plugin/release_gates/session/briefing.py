@@ -26,6 +26,8 @@ class Briefing(Record, frozen=True, kw_only=True):
     """pytest's root folder: node ids start here, and ``.gates/`` lies here."""
     candidate_root: str = ""
     """Folder of ``candidate.toml``: the candidate's artifact paths start here."""
+    everything: bool = False
+    """Whether pytest was called for all tests, and not for paths that somebody named."""
 
     @property
     def deciding(self) -> EnvironmentPolicy | None:

@@ -13,6 +13,7 @@ from release_gates.model.evidence import TestRecord
 from release_gates.model.gate import EnvironmentPolicy, Policy
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.verdict import Verdict
+from release_gates.policy.selection import expected_in
 from release_gates.session.ending import NOT_PROVEN, Ending
 from release_gates.session.missing import missing_reports
 from release_gates.session.recording import Recording
@@ -41,7 +42,7 @@ class Deciding:
         part: bool,
     ) -> None:
         self._config = config
-        self._expected = policy.expected
+        self._expected = expected_in(policy, environment)
         self._environment = environment
         self._run = run
         self._evidence = evidence
@@ -54,7 +55,7 @@ class Deciding:
         self._writer: EvidenceWriter | None = None
         self._session: pytest.Session | None = None
         names = frozenset(gate.name for gate in environment.gates)
-        gates = {test: gate for gate, tests in policy.expected.items() if gate in names for test in tests}
+        gates = {test: gate for gate, tests in self._expected.items() if gate in names for test in tests}
         self.recording = Recording(names, gates, self._keep)
 
     @pytest.hookimpl(tryfirst=True)
@@ -75,6 +76,15 @@ class Deciding:
         except GateError as error:
             raise pytest.UsageError(str(error)) from error
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """Note why the tests were refused."""
+        try:
+            return (yield)
+        except pytest.UsageError as error:
+            self._ending.refused(error)
+            raise
+
     # -- while it runs ----------------------------------------------------------------------------
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -83,7 +93,11 @@ class Deciding:
 
         Not in a part: other parts have them, and who joins the parts sees what is missing.
         """
-        result = yield
+        try:
+            result = yield
+        except pytest.UsageError as error:  # of an xdist worker, which collects inside this loop
+            self._ending.refused(error)
+            raise
         self.recording.close()
         if not (self._part or session.shouldstop or session.shouldfail):
             for report in missing_reports(self._environment, self._expected, self._ran):

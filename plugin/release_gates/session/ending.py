@@ -28,6 +28,10 @@ class Ending:
         else:
             self._add(f"the run was interrupted ({sentence(excinfo.value)})")
 
+    def refused(self, error: pytest.UsageError) -> None:
+        """Note that the tests, or the call, do not fit the policy; the first sentence stands for all."""
+        self._add(str(error.args[0]) if error.args else "pytest was called wrongly")
+
     def broke(self, excrepr: object) -> None:
         """Note an internal error."""
         lines = [line for line in str(excrepr).splitlines() if line.strip()]

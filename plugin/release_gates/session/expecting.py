@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -26,26 +27,41 @@ def collected_gates(root: Path, policy_dir: Path) -> dict[str, tuple[str, ...]]:
         command += ["-p", "release_gates.session.expecting", "--gate-policy", str(policy_dir)]
         environment = {**os.environ, OUTPUT: str(output)}
         done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode not in (0, 5) or not output.exists():
+        found = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}
+        if done.returncode not in (0, 5) or "gates" not in found:
+            mistakes = "\n".join(f"  {mistake}" for mistake in found.get("mistakes", ()))
             raise PolicyError(
                 f"pytest could not collect the tests (exit status {done.returncode}):\n"
-                f"{(done.stdout + done.stderr)[-3000:]}\n",
+                f"{mistakes or (done.stdout + done.stderr)[-3000:]}",
                 slug="not-collected",
                 hint="Mend what it says; `pytest --collect-only` shows it again.",
             )
-        gates: dict[str, list[str]] = json.loads(output.read_text(encoding="utf-8"))
+        gates: dict[str, list[str]] = found["gates"]
     return {gate: tuple(sorted(tests)) for gate, tests in gates.items()}
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """In the collecting process: write the sentences in which the collection was refused."""
+    try:
+        return (yield)
+    except pytest.UsageError as error:
+        _write({"mistakes": [str(sentence) for sentence in error.args]})
+        raise
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """In the collecting process: write which test belongs to which gate."""
-    output = os.environ.get(OUTPUT)
-    if not output:
-        return
     gates: dict[str, list[str]] = {}
     for item in session.items:
         gate = gate_of(item)
         if gate is not None:
             gates.setdefault(gate, []).append(item.nodeid)
-    Path(output).write_text(json.dumps(gates), encoding="utf-8")
+    _write({"gates": gates})
+
+
+def _write(found: dict[str, object]) -> None:
+    output = os.environ.get(OUTPUT)
+    if output:
+        Path(output).write_text(json.dumps(found), encoding="utf-8")

@@ -27,6 +27,7 @@ from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy, observ
 from release_gates.model.outcome import Outcome
 from release_gates.model.record import canonical
 from release_gates.model.verdict import Verdict
+from release_gates.policy.selection import expected_in
 from release_gates.session.verdict_file import write_hold, write_verdict
 
 RUN_VARIABLE = "GATE_RUN"
@@ -181,7 +182,7 @@ class Run:
         verdict = decide(
             self._environment,
             rules=self._policy.digest,
-            expected=self._policy.expected,
+            expected=expected_in(self._policy, self._environment),
             evidence=evidence,
             history=history(
                 events,
