@@ -5,7 +5,17 @@ from __future__ import annotations
 import click
 
 from release_gates import TOOL
-from release_gates.cli import attesting, candidates, deciding, importing, ledgers, policies, proving, starting
+from release_gates.cli import (
+    attesting,
+    candidates,
+    deciding,
+    findings,
+    importing,
+    ledgers,
+    policies,
+    proving,
+    starting,
+)
 from release_gates.cli.project import project_from
 
 
@@ -30,6 +40,7 @@ def program(
     context.obj = project_from(gate_policy, gate_candidate, gate_ledger, json=as_json)
 
 
+importing.import_results.add_command(findings.sarif)
 for command in (
     starting.demo,
     starting.init,

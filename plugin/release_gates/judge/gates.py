@@ -159,14 +159,18 @@ def _test_problems(spec: GateSpec, record: TestRecord, expected: frozenset[str])
 def _teacher(test: str) -> str:
     """Return the command that adds a test to the expected ones: by where its result comes from."""
     kind = test.partition(":")[0]
-    known = {"junit": "release-gates import junit --expect", "attested": "release-gates record --expect"}
+    known = {
+        "junit": "release-gates import junit --expect",
+        "sarif": "release-gates import sarif --expect",
+        "attested": "release-gates record --expect",
+    }
     return known.get(kind, "release-gates expect")
 
 
 def _test_sentence(record: TestRecord, outcome: Outcome) -> str:
     name = record.id.rsplit("::", 1)[-1]
     reruns = f" in one of {record.attempts} attempts" if record.attempts > 1 else ""
-    if outcome is Outcome.WARN:
+    if outcome is Outcome.WARN and record.outcome is not Outcome.WARN:
         return f"{name} is green only after {record.attempts - 1} allowed rerun(s): {record.because}"
     return f"{name}{reruns}: {record.because or outcome.value}"
 

@@ -18,10 +18,7 @@ HEADER = """\
 # Written by `release-gates expect`. Review a line that goes away like a test that goes away.
 """
 
-ELSEWHERE = ("junit:", "attested:")
-"""How ids begin of tests that pytest does not collect: `release-gates expect` leaves their lines alone."""
-
-ELSEWHERE = ("junit:", "attested:")
+ELSEWHERE = ("junit:", "sarif:", "attested:")
 """How the ids of tests begin that pytest does not collect: `release-gates expect` leaves their lines alone."""
 
 

@@ -21,6 +21,7 @@ Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 BUILT_IN = {
     "coverage": "release_gates.probes.coverage.settings:CoverageSettings",
+    "findings": "release_gates.probes.sarif.settings:FindingsSettings",
     "junit": "release_gates.probes.junit.settings:JunitSettings",
     "service": "release_gates.probes.service.settings:ServiceSettings",
 }

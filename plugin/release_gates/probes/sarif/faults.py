@@ -1,0 +1,60 @@
+"""Sentences for what can be wrong with a SARIF file: file, place, value, remedy."""
+
+from __future__ import annotations
+
+from release_gates.errors import MeasurementError
+
+SHOWN = 80
+"""Longer texts are cut in a message, in characters."""
+
+
+def unreadable(file: str, place: str, problem: str) -> MeasurementError:
+    """Return the error for a file that is torn, malformed, or not SARIF 2.1.0."""
+    return MeasurementError(
+        f"{file}: {place}: {problem}.",
+        slug="sarif-unreadable",
+        hint="Let the tool write SARIF 2.1.0 again; never edit or cut the file.",
+    )
+
+
+def not_run(file: str, place: str, problem: str) -> MeasurementError:
+    """Return the error for a file that does not show that an analysis took place."""
+    return MeasurementError(
+        f"{file}: {place}: {problem}.",
+        slug="sarif-not-run",
+        hint="Run the tool to its end and let it write all results into this one file.",
+    )
+
+
+def failed(file: str, place: str, problem: str) -> MeasurementError:
+    """Return the error for a tool that says itself that it did not finish."""
+    return MeasurementError(
+        f"{file}: {place}: {problem}.",
+        slug="sarif-run-failed",
+        hint="What it did not look at may hold anything: mend the tool's set-up and run it again.",
+    )
+
+
+def contradiction(file: str, place: str, problem: str) -> MeasurementError:
+    """Return the error for two statements of the file that cannot both be true."""
+    return MeasurementError(
+        f"{file}: {place}: {problem}.",
+        slug="sarif-contradiction",
+        hint="Let the tool write the file again, and never edit it; if the tool is wrong, report it there.",
+    )
+
+
+def other_source(file: str, place: str, problem: str) -> MeasurementError:
+    """Return the error for an analysis of something else than the candidate."""
+    return MeasurementError(
+        f"{file}: {place}: {problem}.",
+        slug="sarif-other-source",
+        hint="Run the tool in the checkout that the candidate was built from, and import its file there.",
+    )
+
+
+def plain(text: str, most: int = SHOWN) -> str:
+    """Return a text of the file on one line, without control characters, at most ``most`` long."""
+    line = " ".join(text.split())
+    line = "".join(c if c.isprintable() else "?" for c in line[: most + 1])
+    return line if len(line) <= most else f"{line[: most - 1]}…"
