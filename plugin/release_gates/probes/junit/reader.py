@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from xml.etree.ElementTree import Element
@@ -15,6 +16,7 @@ from release_gates.probes.junit.faults import empty, foreign
 _TOOLS = {"pytest tests": "pytest", "AllTests": "GoogleTest", "jest tests": "jest-junit"}
 """What the root's name tells of the tool, where the tool fixes it."""
 
+_HEX = re.compile(r"[0-9a-f]+")
 SUITES = frozenset({"testsuites", "testsuite"})
 _SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}noNamespaceSchemaLocation"
 
@@ -62,8 +64,10 @@ def check_commit(report: Report, commit: str, *, required: bool) -> None:
 
 def _same_commit(one: str, other: str) -> bool:
     one, other = one.lower(), other.lower()
+    if min(len(one), len(other)) < 7:
+        return one == other != ""
     short, long = sorted((one, other), key=len)
-    return one == other != "" or (len(short) >= 7 and long.startswith(short))
+    return one == other != "" or (_HEX.fullmatch(short + long) is not None and long.startswith(short))
 
 
 def _cases(
