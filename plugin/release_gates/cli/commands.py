@@ -14,6 +14,7 @@ from release_gates.cli import (
     ledgers,
     policies,
     proving,
+    reporting,
     starting,
 )
 from release_gates.cli.project import project_from
@@ -61,5 +62,6 @@ for command in (
     ledgers.invalidate,
     ledgers.verify,
     ledgers.promote,
+    reporting.report,
 ):
     program.add_command(command)
