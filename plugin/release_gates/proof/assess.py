@@ -13,7 +13,7 @@ from release_gates.judge.decide import decide
 from release_gates.model.event import History, Live
 from release_gates.model.evidence import Evidence
 from release_gates.model.gate import GateSpec, Policy
-from release_gates.model.outcome import Outcome, Severity
+from release_gates.model.outcome import Mode, Outcome, Severity
 from release_gates.model.proof import Matrix, ProofOutcome
 from release_gates.model.verdict import GateJudgement, LimitJudgement, TestProblem
 from release_gates.policy.selection import expected_in
@@ -47,7 +47,7 @@ def judge_alone(
     environment = policy.environment(evidence.header.environment)
     if environment is None:
         return Judged(None, f"the policy has no environment {evidence.header.environment}")
-    blocking = msgspec.structs.replace(gate, severity=Severity.BLOCKING)
+    blocking = msgspec.structs.replace(gate, severity=Severity.BLOCKING, mode=Mode.ENFORCE)
     expected = expected_in(policy, environment).get(gate.name, ())
     verdict = decide(
         msgspec.structs.replace(environment, gates=(blocking,), local_may_promote=True),

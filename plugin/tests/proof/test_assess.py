@@ -16,7 +16,7 @@ from release_gates.model.evidence import Evidence, HostFacts, RunEnd, RunHeader,
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
 from release_gates.model.limit import LimitRule
 from release_gates.model.measurement import Measurement
-from release_gates.model.outcome import Outcome, Severity
+from release_gates.model.outcome import Mode, Outcome, Severity
 from release_gates.model.proof import CleanGate, Matrix, Proof, ProofOutcome
 from release_gates.policy.grammar import parse_limit
 from release_gates.proof.assess import Finding, Judged, classify, is_red, judge_alone, says, standing
@@ -182,6 +182,10 @@ class TestTheRun:
     def test_other_gates_do_not_count(self) -> None:
         other = record("suites/test_b.py::test_load", Outcome.FAIL, f"{MESSAGE} 3", gate="load")
         assert found(measured(0), record(), other).outcome is ProofOutcome.MISSED
+
+    def test_an_observed_gate_is_judged_like_an_enforced_one(self) -> None:
+        observing = msgspec.structs.replace(GATE, mode=Mode.OBSERVE)
+        assert found(measured(3), record(), gate=observing).outcome is ProofOutcome.CAUGHT
 
     def test_an_advisory_gate_is_judged_like_a_blocking_one(self) -> None:
         advisory = msgspec.structs.replace(GATE, severity=Severity.ADVISORY)
