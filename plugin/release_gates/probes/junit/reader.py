@@ -64,10 +64,10 @@ def check_commit(report: Report, commit: str, *, required: bool) -> None:
 
 def _same_commit(one: str, other: str) -> bool:
     one, other = one.lower(), other.lower()
-    if min(len(one), len(other)) < 7:
-        return one == other != ""
+    if one == other:
+        return one != ""
     short, long = sorted((one, other), key=len)
-    return one == other != "" or (_HEX.fullmatch(short + long) is not None and long.startswith(short))
+    return len(short) >= 7 and _HEX.fullmatch(long) is not None and long.startswith(short)
 
 
 def _cases(
