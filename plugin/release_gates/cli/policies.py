@@ -10,7 +10,7 @@ import click
 from release_gates.cli.project import Project, refusing
 from release_gates.errors import PolicyError
 from release_gates.judge.limits import allowed
-from release_gates.model.gate import Policy
+from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
 from release_gates.model.outcome import Mode
 from release_gates.policy.expected import diff_expected, from_elsewhere, render_expected
 from release_gates.policy.load import policy_from_snapshot
@@ -55,16 +55,22 @@ def list_gates(project: Project) -> None:
     policy = project.policy()
     lines = []
     for environment in policy.environments:
-        lines.append(f"entry to {environment.name}: {len(environment.gates)} gates")
+        whole = f", {_observing(environment)}" if environment.mode is Mode.OBSERVE else ""
+        lines.append(f"entry to {environment.name}: {len(environment.gates)} gates{whole}")
         for gate in environment.gates:
             tests = len(policy.expected.get(gate.name, ()))
-            observing = ", only observed" if gate.mode is Mode.OBSERVE else ""
+            observing = f", {_observing(gate)}" if gate.mode is Mode.OBSERVE else ""
             lines.append(
                 f"  {gate.name}  ({gate.severity}{observing}, owner {gate.owner}, {tests} expected tests)"
             )
             lines.extend(f"      selects {pattern}" for pattern in gate.select)
             lines.extend(f"      {rule.name}  {allowed(rule)}" for rule in gate.limits)
     project.say(policy, lines)
+
+
+def _observing(part: GateSpec | EnvironmentPolicy) -> str:
+    until = f" until the end of {part.observe_until} (UTC)" if part.observe_until else ""
+    return f"only observed{until}"
 
 
 @click.command()

@@ -162,7 +162,7 @@ def _view(
     invalidations: Sequence[tuple[int, RunInvalidated]],
 ) -> RunView:
     own = [(seq, verdict) for seq, verdict in finished if seq > event.seq and _is_about(verdict, started)]
-    seq, verdict = min(own, key=lambda each: each[1].promotes, default=(0, None))
+    seq, verdict = min(own, key=lambda each: _standing(each[1]), default=(0, None))
     why = next((each.reason.strip() or "no reason was given" for _, each in invalidations), "")
     return RunView(
         started=started,
@@ -174,6 +174,11 @@ def _view(
             (at for at, each in invalidations if at > event.seq and _by_another(each, started)), default=0
         ),
     )
+
+
+def _standing(verdict: Verdict) -> tuple[bool, bool]:
+    """Order verdicts from worst to best: HOLD, HOLD that is only observed, PROMOTE so, PROMOTE."""
+    return verdict.promotes, verdict.is_observed is not verdict.promotes
 
 
 def _is_about(verdict: Verdict, started: RunStarted) -> bool:

@@ -164,7 +164,7 @@ OUTCOMES = st.sampled_from(Outcome)
 GATES = st.sets(st.sampled_from(["smoke", "load", "shown"]))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.fixed_dictionaries({"smoke": OUTCOMES, "load": OUTCOMES, "shown": OUTCOMES}),
     GATES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -195,6 +196,46 @@ def test_observing_still_asks_for_a_run_that_stands(ledger: SqliteLedger, tmp_pa
     assert refusal(ledger, tmp_path, asked) == "evidence-changed"
     ledger.append(RunInvalidated(run="r1", by="carl", reason="wrong host"), at=NOW)
     assert refusal(ledger, tmp_path, asked) == "run-invalidated"
+
+
+@pytest.mark.parametrize("observed_first", [True, False])
+def test_of_two_verdicts_the_enforced_hold_counts(
+    ledger: SqliteLedger, tmp_path: Path, observed_first: bool
+) -> None:
+    both = [verdict(Outcome.FAIL, entry=True), verdict(Outcome.FAIL)]
+    for each in both if observed_first else reversed(both):
+        ledger.append(RunFinished(run="r1", verdict=each), at=NOW)
+    asked = environment(entry=Mode.OBSERVE, until=None)
+    assert refusal(ledger, tmp_path, asked) == "verdict-is-hold"
+    known = tuple(ledger.events())
+    assert list(failures(known, candidate=CANDIDATE.digest, environment="staging"))
+
+
+def test_of_two_promotes_the_observed_one_counts(ledger: SqliteLedger, tmp_path: Path) -> None:
+    for entry in (False, True):
+        ledger.append(RunFinished(run="r1", verdict=verdict(Outcome.PASS, entry=entry)), at=NOW)
+    assert refusal(ledger, tmp_path, environment()) == "verdict-observed"
+
+
+@pytest.mark.parametrize(("begun", "entry", "attempts"), [("observe", False, 1), ("observe", True, 0)])
+def test_a_run_over_midnight_counts_by_its_verdict(
+    tmp_path: Path, begun: Literal["observe"], entry: bool, attempts: int
+) -> None:
+    ledger = SqliteLedger.open(tmp_path / "other.db", create=True)
+    started = RunStarted(
+        run="r1",
+        environment="staging",
+        candidate=CANDIDATE,
+        rules=RULES,
+        actor="ann",
+        evidence=("r1.jsonl",),
+        mode=begun,
+    )
+    ledger.append(started, at=NOW)
+    asked = {"candidate": CANDIDATE.digest, "environment": "staging", "rules": RULES, "run": "r2"}
+    assert history(tuple(ledger.events()), **asked).unproven_runs == ()
+    ledger.append(RunFinished(run="r1", verdict=verdict(Outcome.MISSING, entry=entry)), at=MIDNIGHT)
+    assert len(history(tuple(ledger.events()), **asked).unproven_runs) == attempts
 
 
 @pytest.mark.parametrize(("gate", "entry"), [(True, False), (False, True)])
