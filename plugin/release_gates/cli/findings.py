@@ -37,6 +37,7 @@ from release_gates.probes.sarif.completeness import (
     names_commit,
 )
 from release_gates.probes.sarif.document import ToolRun, read_log
+from release_gates.probes.sarif.faults import plain
 from release_gates.probes.sarif.findings import Finding, findings_of
 from release_gates.probes.sarif.known import FOLDER, KnownFinding, known_after, read_known, render_known
 from release_gates.probes.sarif.places import Places
@@ -139,7 +140,7 @@ def _read(this: Import, file: Path) -> Read:
     completed = msgspec.structs.replace(
         source,
         tool=", ".join(dict.fromkeys(tools)),
-        version=version or "",
+        version=plain(version or ""),
         note="" if all(names_commit(run) for run in log.runs or ()) else NO_COMMIT,
         cases=sum(map(len, found.values())),
     )

@@ -13,6 +13,7 @@ import click
 
 from release_gates.candidate.create import Origin, create_candidate
 from release_gates.candidate.file import write_candidate
+from release_gates.cli.entering import join, leave
 from release_gates.cli.project import Project, refusing
 from release_gates.errors import GateError, PolicyError
 from release_gates.policy.expected import render_expected
@@ -30,11 +31,30 @@ SLOW = "        return min(map(self._look, self.levels), default=None)\n"
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), default=Path())
+@click.argument("folder", type=click.Path(path_type=Path), default=None, required=False)
+@click.option("--into", type=click.Path(path_type=Path), help="Add gates to the repository in this folder.")
+@click.option("--yes", is_flag=True, help="With --into: write without asking.")
+@click.option("--undo", is_flag=True, help="Take back what `init --into` wrote (in the folder of --into).")
 @click.pass_obj
 @refusing
-def init(project: Project, folder: Path) -> None:
-    """Scaffold gates/, suites/, fixtures/ and a toy exchange in an empty FOLDER; it promotes at once."""
+def init(project: Project, folder: Path | None, into: Path | None, yes: bool, undo: bool) -> None:
+    """Scaffold gates/, suites/, fixtures/ and a toy exchange in an empty FOLDER; it promotes at once.
+
+    With --into: add gates to a repository that exists. Shows what it would write, and asks.
+    """
+    if folder is not None and (into is not None or undo):
+        raise click.UsageError("FOLDER is for a new project, --into and --undo for one that exists.")
+    if yes and into is None:
+        raise click.UsageError("--yes belongs to --into.")
+    if undo:
+        leave(project, (into or Path()).resolve())
+    elif into is not None:
+        join(project, into.resolve(), ask=not yes)
+    else:
+        _new_project(project, folder or Path())
+
+
+def _new_project(project: Project, folder: Path) -> None:
     written = scaffold(folder)
     where = "" if folder == Path() else f"cd {folder} && "
     lines = [
@@ -55,7 +75,7 @@ def scaffold(folder: Path) -> list[str]:
         raise PolicyError(
             f"{folder.absolute()} is not empty: {', '.join(present[:5])}{', …' if len(present) > 5 else ''}.",
             slug="folder-not-empty",
-            hint="Name a new folder: release-gates init my-exchange.",
+            hint="Name a new folder: release-gates init my-exchange; or add gates here: init --into .",
         )
     names = [_copy(source, folder) for source in sorted(SCAFFOLD.rglob("*")) if _belongs(source)]
     release(folder, "1.0.0")

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from release_gates.errors import PolicyError
 from release_gates.model.gate import EnvironmentPolicy, Policy
+from release_gates.policy.expected import ELSEWHERE
 from release_gates.policy.table import Table
 
 SEPARATOR = "::"
@@ -94,7 +95,7 @@ def expected_in(policy: Policy, environment: EnvironmentPolicy) -> dict[str, tup
     """Return the tests that each gate expects at the entry to one environment.
 
     They are the same everywhere, except where an environment overrides ``select``: a test that only other
-    environments select for the gate is not expected here.
+    environments select for the gate is not expected here. Patterns say nothing of tests that are imported.
     """
     expected = dict(policy.expected)
     for gate in environment.gates:
@@ -104,7 +105,8 @@ def expected_in(policy: Policy, environment: EnvironmentPolicy) -> dict[str, tup
             expected[gate.name] = tuple(
                 test
                 for test in expected[gate.name]
-                if any(pattern.takes(test) for pattern in mine)
+                if test.startswith(ELSEWHERE)
+                or any(pattern.takes(test) for pattern in mine)
                 or not any(pattern.takes(test) for pattern in others)
             )
     return expected

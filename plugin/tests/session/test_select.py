@@ -120,7 +120,7 @@ def test_selected_tests_have_both_marks(existing: GateProject) -> None:
     shown = existing.run("--collect-only", "-s", "-k", "test_plain or test_other").output
     assert "MARKS test_plain [('gate', ('smoke',), {}), ('gate_staging', (), {'gate': 'smoke'})]" in shown
     assert "MARKS test_other" not in shown
-    every = existing.run("--collect-only", "-q", mark='gate_staging(gate="smoke")').output
+    every = existing.run("--collect-only", "-q", mark="gate_staging").output
     assert "8/9 tests collected" in every
 
 
@@ -311,6 +311,18 @@ def test_a_part_of_the_tests_says_nothing_about_patterns(existing: GateProject) 
 def test_a_bare_pytest_does_not_mind(existing: GateProject) -> None:
     select(existing, "tests/laod/**")
     assert "selects-nothing" not in existing.run(mark=None).output
+
+
+def test_a_selection_in_addopts_does_not_hide_tests(existing: GateProject) -> None:
+    """`-m gate_staging` replaces the `-m` of addopts, so these tests run, and have to be expected."""
+    existing.write("pytest.ini", "[pytest]\naddopts = -m 'not slow'\nmarkers = slow\n")
+    existing.write(
+        "tests/load/test_orders.py",
+        ORDERS.replace("def test_plain", "@pytest.mark.slow\ndef test_plain"),
+    )
+    existing.expect()
+    assert expected(existing) == IDS
+    assert existing.run().status == 0
 
 
 def test_check_says_so_when_all_is_well(existing: GateProject) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from release_gates.probes.sarif.document import ArtifactLocation, ToolRun
 
@@ -24,8 +24,8 @@ class Places:
         uri = self._uri(location, 0)
         if not uri:
             return ""
-        parts = urlsplit(uri)
-        if parts.scheme not in ("", "file"):
+        parts = _split(uri)
+        if parts is None or parts.scheme not in ("", "file"):
             return uri
         path = posixpath.normpath(unquote(parts.path)) if parts.path else ""
         return path.removeprefix(f"{self._root}/")
@@ -38,7 +38,16 @@ class Places:
             inner = self._artifacts[location.index].location
             return self._uri(inner, depth + 1) if inner.uri else ""
         base = self._bases.get(location.uri_base_id) if location.uri_base_id else None
-        if base is None or urlsplit(uri).scheme or uri.startswith("/"):
+        parts = _split(uri)
+        if base is None or parts is None or parts.scheme or uri.startswith("/"):
             return uri
         outer = self._uri(base, depth + 1)
         return f"{outer.rstrip('/')}/{uri}" if outer else uri
+
+
+def _split(uri: str) -> SplitResult | None:
+    """Return the parts of a URI, None for a text that is none."""
+    try:
+        return urlsplit(uri)
+    except ValueError:
+        return None
