@@ -72,7 +72,9 @@ def record(
         raise click.UsageError(
             "Say either --output FILE, to write evidence, or --expect, to have it expected."
         )
-    part, who = part_for(project, gate, environment), by or actor()
+    part, who = part_for(project, gate, environment), (by if by is not None else actor()).strip()
+    if not who or not who.isprintable():
+        raise _wrong(f"--by {who!r} names nobody.", "Write the name of who answers for the number.")
     measurement = _measurement(part, " ".join(words), who)
     test = f"attested:{measurement.name}"
     if output is None:

@@ -92,12 +92,19 @@ def read_source(path: Path, kind: str, *, now: datetime) -> tuple[bytes, Source]
         raise unreadable(path, error.strerror or str(error)) from error
     if len(data) > LARGEST_BYTES:
         raise _too_large(path, len(data))
-    modified = datetime.fromtimestamp(facts.st_mtime, UTC)
+    modified = _moment(path, facts.st_mtime)
     age_s = (now - modified).total_seconds()
     if age_s < 0:
         raise from_the_future(path, "its modification time", modified)
     digest = hashlib.sha256(data).hexdigest()
     return data, Source(kind=kind, path=str(path), sha256=digest, modified=modified, age_s=age_s)
+
+
+def _moment(path: Path, seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise unreadable(path, f"its modification time, {seconds:g} s, is no date") from None
 
 
 def valid_for_s(text: str | None, gate: GateSpec) -> float:

@@ -19,7 +19,7 @@ HEADER = """\
 """
 
 ELSEWHERE = ("junit:", "sarif:", "attested:")
-"""How the ids of tests begin that pytest does not collect: `release-gates expect` leaves their lines alone."""
+"""How ids begin of tests that pytest does not collect: `release-gates expect` leaves their lines alone."""
 
 
 class ExpectedDiff(NamedTuple):

@@ -9,7 +9,7 @@ from datetime import date
 from msgspec import UNSET, UnsetType
 
 from release_gates.model.outcome import Outcome, Severity
-from release_gates.model.verdict import GateJudgement, LimitJudgement, Reason, Verdict
+from release_gates.model.verdict import GateJudgement, LimitJudgement, Reason, TestProblem, Verdict
 
 MOST_REASONS = 8
 """So many reasons fit on a screen; ``explain --all`` shows every one."""
@@ -17,6 +17,12 @@ MOST_REASONS = 8
 
 MOST_PROBLEMS = 3
 """So many tests of one gate are told of in the block that ends a run."""
+
+ELSEWHERE = {
+    "junit:": "release-gates import junit FILE…",
+    "sarif:": "release-gates import sarif FILE…",
+}
+"""How the tests of other tools are named, and the command that brings their results."""
 
 NOTHING = "-"
 """What stands for a value that was not measured."""
@@ -111,6 +117,16 @@ def rerun_command(verdict: Verdict, gate: str) -> str:
     return f"pytest -m 'gate_{verdict.environment}(gate=\"{gate}\")'"
 
 
+def again(verdict: Verdict, gate: GateJudgement) -> str:
+    """Return the command that gets a gate its results again: from where those that block it came."""
+    parts: list[TestProblem | LimitJudgement] = [*gate.problems, *gate.limits]
+    blocking = [part.test for part in parts if not part.outcome.promotes]
+    for start, command in ELSEWHERE.items():
+        if blocking and all(test.startswith(start) for test in blocking):
+            return f"{command} --gate {gate.name} --output PART.jsonl"
+    return rerun_command(verdict, gate.name)
+
+
 def explanation_lines(verdict: Verdict, owners: dict[str, str], *, width: int, most: int) -> Iterator[str]:
     """Return why a verdict is as it is: blockers ranked, owners, and how to run each blocked gate again."""
     yield rule(f"{verdict.title}: entry to {verdict.environment}", width)
@@ -130,7 +146,7 @@ def explanation_lines(verdict: Verdict, owners: dict[str, str], *, width: int, m
             yield from wrapped(
                 f"{gate.name}: owner {owners.get(gate.name, gate.owner)}; run it again:", width
             )
-            yield f"  {rerun_command(verdict, gate.name)}"
+            yield f"  {again(verdict, gate)}"
             yield ""
     yield from wrapped(subject(verdict), width)
 

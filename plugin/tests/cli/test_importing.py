@@ -143,6 +143,27 @@ def test_learning_replaces_the_same_suite_only(project: GateProject) -> None:
     assert expected(project) == ["junit:s::C::b", "junit:t::::z"]
 
 
+def test_strange_names_come_through(project: GateProject) -> None:
+    strange = "".join(
+        f'<testcase name="{name}"/>' for name in ("a&#10;b", " x ", "#1", "&quot;q&quot;", "größe [1::2]")
+    )
+    project.write("ok.xml", suite(strange))
+    learned(project, "ok.xml")
+    imported(project, "ok.xml")
+    assert project.cli(*DECIDE, "p.jsonl").promotes
+    assert project.cli("expect", "--check").status == 0, "a project without any pytest test"
+
+
+def test_the_way_to_try_again_is_that_of_the_import(project: GateProject) -> None:
+    learned(project, "ok.xml")
+    project.write("bad.xml", suite(second("<failure/>")))
+    imported(project, "bad.xml")
+    project.cli(*DECIDE, "p.jsonl")
+    explained = project.cli("explain", "staging").output
+    assert "release-gates import junit" in explained
+    assert "pytest -m" not in explained
+
+
 # -- refusals: nothing is written -----------------------------------------------------------------
 
 
@@ -373,6 +394,8 @@ def test_an_attested_number_counts_only_where_it_is_expected(drill: GateProject)
         (("dr.recovery_time=1", "min"), ("--on", "2020-01-01"), 10, "source-too-old"),
         (("dr.recovery_time=1", "min"), ("--on", "2999-01-01"), 10, "source-from-the-future"),
         (("dr.recovery_time=1", "min"), ("--on", "then"), 2, "is no date"),
+        (("dr.recovery_time=1", "min"), ("--by", " "), 2, "names nobody"),
+        (("dr.recovery_time=1", "min"), ("--by", "a\nb"), 2, "names nobody"),
         (("dr.recovery_time=1", "min"), ("--source", "none.txt"), 10, "source-unreadable"),
         (("dr.recovery_time=1", "min"), ("--source", "empty.txt"), 10, "it is empty"),
     ],

@@ -22,10 +22,12 @@ _SKIPPED = frozenset(
 )
 _FAILED = frozenset({"failed", "failure", "fail", "broken"})
 _ERROR = frozenset({"error", "errored", "aborted", "timeout", "timedout", "canceled", "cancelled", "killed"})
-_WORDS = ("status", "result", "outcome", "state")
+_WORDS = ("status", "result", "outcome", "state", "verdict")
 _FLAGS = {
     # attribute: what its value means if it speaks against the case
     "success": (False, Outcome.FAIL),
+    "passed": (False, Outcome.FAIL),
+    "failed": (True, Outcome.FAIL),
     "executed": (False, Outcome.INCONCLUSIVE),
     "disabled": (True, Outcome.INCONCLUSIVE),
     "skipped": (True, Outcome.INCONCLUSIVE),

@@ -35,10 +35,26 @@ CHILDREN = {
 
 ATTRIBUTES = frozenset(
     {"name", "classname", "tests", "failures", "errors", "skipped", "disabled", "time", "timestamp"}
-    | {"status", "result", "outcome", "state", "success", "executed", "ignored", "failure", "error", "value"}
+    | {
+        "status",
+        "result",
+        "outcome",
+        "state",
+        "verdict",
+        "success",
+        "passed",
+        "failed",
+        "executed",
+        "ignored",
+        "failure",
+        "error",
+        "value",
+    }
     | {"message", "type"}
 )
 """Attributes that mean something: written in other letters they would be overlooked, so that is refused."""
+
+_COUNTS = frozenset({"failures", "errors"})
 
 
 def parse(file: str, data: bytes) -> Element:
@@ -115,6 +131,9 @@ def _check_attributes(file: str, element: Element) -> None:
     for name, value in element.attrib.items():
         if name not in ATTRIBUTES and name.lower() in ATTRIBUTES:
             problem = f"the attribute {shown(name)} has to be written '{name.lower()}'"
+            raise unreadable(file, place_of(element), problem)
+        if element.tag == "testcase" and name in _COUNTS and value.strip() not in ("", "0"):
+            problem = f"{name}={shown(value)} at a test case: this reader does not know what that means"
             raise unreadable(file, place_of(element), problem)
         if name in ("name", "classname") and len(value) > LONGEST:
             raise unreadable(file, element.tag, f"its {name} has {len(value)} characters")
