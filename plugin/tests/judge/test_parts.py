@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from release_gates.judge.gates import judge_gate
@@ -92,3 +93,10 @@ def test_a_judgement_of_a_measured_value_is_as_it_was_before_there_were_attested
     attested = judge_rule(rule, Measurement(name="t", value=3, unit="ms", attested="Jane"), live=None)
     assert b"attested" not in canonical(measured)
     assert (attested.attested, attested.measured) == ("Jane", "3 ms (attested)")
+
+
+def test_a_header_from_before_there_were_sources_still_reads() -> None:
+    plain = msgspec.to_builtins(HEADER)
+    del plain["sources"]
+    assert msgspec.convert(plain, RunHeader) == HEADER
+    assert HEADER.sources == ()

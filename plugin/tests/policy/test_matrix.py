@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from release_gates.model.gate import Policy
 from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.mistake import PolicyMistakes
+from release_gates.policy.review import review
 
 PATH = 'schema = 1\npath = ["dev", "staging"]\n'
 
 
-def cells(dev: str, staging: str = 'extends = "dev"\n') -> list[tuple[str, ...]]:
+def policy(dev: str, staging: str) -> Policy:
     gate = f'schema = 1\n[gate.unit]\nowner = "x"\n{dev}'
     snapshot = {
         "/tool": "t",
@@ -18,7 +20,11 @@ def cells(dev: str, staging: str = 'extends = "dev"\n') -> list[tuple[str, ...]]
         "dev.toml": gate,
         "staging.toml": f"schema = 1\n{staging}",
     }
-    return [environment.gates[0].cells for environment in policy_from_snapshot(snapshot).environments]
+    return policy_from_snapshot(snapshot)
+
+
+def cells(dev: str, staging: str = 'extends = "dev"\n') -> list[tuple[str, ...]]:
+    return [environment.gates[0].cells for environment in policy(dev, staging).environments]
 
 
 def test_the_product_in_the_order_of_the_policy() -> None:
@@ -63,3 +69,9 @@ def test_mistakes(text: str, slug: str) -> None:
     with pytest.raises(PolicyMistakes) as caught:
         cells(text)
     assert {mistake.slug for mistake in caught.value.mistakes} == {slug}
+
+
+def test_a_cell_that_goes_away_is_remarked() -> None:
+    child = 'extends = "dev"\n[gate.unit.matrix]\nos = ["mac"]\n'
+    remarks = review(policy('[gate.unit.matrix]\nos = ["linux", "mac"]\n', child))
+    assert any("leaves out 1 of the parent's cells" in remark.sentence for remark in remarks)
