@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from release_gates.probes.sarif.document import Invocation, ToolRun
+from release_gates.probes.sarif.document import Invocation, Notification, Tool, ToolRun
 from release_gates.probes.sarif.faults import contradiction, failed, not_run, other_source, plain
 from release_gates.probes.sarif.places import Places
 
@@ -34,7 +34,7 @@ def check_run(run: ToolRun, *, file: str, place: str) -> str:
             file, f"{place}.results", f"{name} has no results, not even an empty list: it did not analyse"
         )
     for where, call in _calls(run, place):
-        _check_call(name, call, file=file, place=where)
+        _check_call(name, call, run.tool or Tool(), file=file, place=where)
     return name
 
 
@@ -88,7 +88,7 @@ def _calls(run: ToolRun, place: str) -> Iterator[tuple[str, Invocation]]:
         yield f"{place}.conversion.invocation", run.conversion.invocation
 
 
-def _check_call(name: str, call: Invocation, *, file: str, place: str) -> None:
+def _check_call(name: str, call: Invocation, tool: Tool, *, file: str, place: str) -> None:
     if not call.execution_successful:
         raise failed(file, f"{place}.executionSuccessful", f"{name} says that it failed")
     if call.process_start_failure_message is not None:
@@ -102,9 +102,25 @@ def _check_call(name: str, call: Invocation, *, file: str, place: str) -> None:
         ("toolConfigurationNotifications", call.tool_configuration_notifications),
     ):
         for index, note in enumerate(notes):
-            if note.level == "error":
+            if _is_error(note, tool):
                 why = plain(note.message.text or note.message.id or "no reason is given", 200)
                 raise failed(file, f"{place}.{key}[{index}]", f"{name} reports an error of its own: {why}")
+
+
+def _is_error(note: Notification, tool: Tool) -> bool:
+    """Return whether a notification is an error by itself, or by any descriptor that it may mean."""
+    said = note.descriptor
+    parts = [part for part in (tool.driver, *tool.extensions) if part is not None]
+    meant = (
+        descriptor
+        for part in parts
+        for index, descriptor in enumerate(part.notifications)
+        if index == said.index or descriptor.id == said.id or (said.guid and descriptor.guid == said.guid)
+    )
+    return "error" in (
+        note.level,
+        *(each.default_configuration.level for each in meant if note.level is None),
+    )
 
 
 def _is_commit(said: str, commit: str) -> bool:

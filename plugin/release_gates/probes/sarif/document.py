@@ -35,13 +35,15 @@ class ComponentReference(_Object, frozen=True):
 
     index: Index = -1
     name: str = ""
+    guid: str = ""
 
 
 class RuleReference(_Object, frozen=True):
-    """Which rule is meant, by id, by index, or both."""
+    """Which rule is meant, by id, by index, by GUID, or by several of them."""
 
     id: str | None = None
     index: Index = -1
+    guid: str = ""
     tool_component: ComponentReference = ComponentReference()
 
 
@@ -59,9 +61,10 @@ class Override(_Object, frozen=True):
 
 
 class Rule(_Object, frozen=True):
-    """One rule of the tool."""
+    """One rule of the tool, or one kind of notification."""
 
     id: str
+    guid: str = ""
     short_description: Message = Message()
     help: Message = Message()
     help_uri: str = ""
@@ -75,8 +78,9 @@ class Component(_Object, frozen=True):
 
     name: str = ""
     version: str | None = None
-    semantic_version: str | None = None
+    guid: str = ""
     rules: tuple[Rule, ...] = ()
+    notifications: tuple[Rule, ...] = ()
 
 
 class Tool(_Object, frozen=True):
@@ -163,9 +167,10 @@ class Result(_Object, frozen=True):
 
 
 class Notification(_Object, frozen=True):
-    """What the tool says of its own run."""
+    """What the tool says of its own run; without a level, that of its descriptor applies."""
 
-    level: Level = "warning"
+    descriptor: RuleReference = RuleReference()
+    level: Level | None = None
     message: Message = Message()
 
 

@@ -36,8 +36,8 @@ class Rules:
         if len(set(indices)) > 1:
             raise self._fault(place, f"ruleIndex is {indices[0]}, and rule.index is {indices[1]}")
         if not indices:
-            found = self._named(name) if name is not None else ()
-            return plain(name or NO_RULE), found
+            found = self._named(name, result.rule.guid)
+            return plain(name or (found[0].id if found else NO_RULE)), found
         rules = self._component(result.rule.tool_component, place).rules
         check_index(indices[0], len(rules), "the index of a rule", file=self.file, place=place)
         rule = rules[indices[0]]
@@ -51,13 +51,15 @@ class Rules:
         """Return whether a reference means one of these rules."""
         if reference.id is not None:
             return any(rule.id == reference.id for rule in rules)
+        if reference.guid:
+            return any(rule.guid == reference.guid for rule in rules)
         component = self._component(reference.tool_component, "ruleConfigurationOverrides")
         return 0 <= reference.index < len(component.rules) and component.rules[reference.index] in rules
 
-    def _named(self, name: str) -> tuple[Rule, ...]:
+    def _named(self, name: str | None, guid: str) -> tuple[Rule, ...]:
         every = [rule for part in (self._driver, *self._extensions) for rule in part.rules]
-        exact = tuple(rule for rule in every if rule.id == name)
-        return exact or tuple(rule for rule in every if _is_or_below(name, rule.id))
+        exact = tuple(rule for rule in every if rule.id == name or (guid and rule.guid == guid))
+        return exact or tuple(rule for rule in every if name is not None and _is_or_below(name, rule.id))
 
     def _component(self, reference: ComponentReference, place: str) -> Component:
         check_index(
@@ -65,8 +67,12 @@ class Rules:
         )
         if reference.index >= 0:
             return self._extensions[reference.index]
-        named = (part for part in self._extensions if part.name == reference.name and part.name)
-        return next(named, self._driver)
+        if not reference.name and not reference.guid:
+            return self._driver
+        for part in (self._driver, *self._extensions):
+            if (reference.guid and part.guid == reference.guid) or part.name == reference.name != "":
+                return part
+        raise self._fault(place, f"no part of the tool is called '{plain(reference.name or reference.guid)}'")
 
     def _agreed(self, one: str | None, other: str | None, first: str, second: str, place: str) -> str | None:
         if one is not None and other is not None and one != other:

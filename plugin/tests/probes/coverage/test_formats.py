@@ -36,7 +36,7 @@ def totals(report):
         ("py/coveragepy.xml", "Cobertura XML", ((15, 19), (4, 6), (0, 0))),
         ("py/coveragepy_lines.json", "coverage.py JSON", ((15, 19), (0, 0), (3, 5))),
         ("py/coveragepy_lines.xml", "Cobertura XML", ((15, 19), (0, 0), (0, 0))),
-        ("java/jacoco.xml", "JaCoCo XML", ((5, 10), (3, 6), (2, 5))),
+        ("java/jacoco_0.8.6.xml", "JaCoCo XML", ((5, 10), (3, 6), (2, 5))),
         ("go/cover.out", "Go coverprofile", ((5, 10), (0, 0), (0, 0))),
     ],
 )

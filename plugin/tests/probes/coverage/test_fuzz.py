@@ -19,7 +19,7 @@ from release_gates.probes.coverage.reader import read_report
 
 DATA = Path(__file__).parent / "data"
 CHECKED = ["cpp/gcovr_merged.info", "py/coveragepy.info", "py/coveragepy.json", "py/coveragepy.xml",
-           "cpp/gcovr_cobertura_merged.xml", "cpp/gcovr_cobertura.xml", "java/jacoco.xml"]  # fmt: skip
+           "cpp/gcovr_cobertura_merged.xml", "cpp/gcovr_cobertura.xml", "java/jacoco_0.8.6.xml"]  # fmt: skip
 """Reports that carry totals for each source once, so that damage shows.
 
 gcovr's JSON has none; with several test names a line number may differ in one of them only.

@@ -60,7 +60,7 @@ def refused(tmp_path):
 
 
 def test_lines_branches_and_methods(recorded, read):
-    limits = read(recorded("java/jacoco.xml")).sources["src/main/java/exchange/risk/Limits.java"]
+    limits = read(recorded("java/jacoco_0.8.6.xml")).sources["src/main/java/exchange/risk/Limits.java"]
     assert dict(limits.lines) == {7: True, 8: True, 9: True, 12: True, 13: False, 15: True, 19: False}
     assert (limits.branches.hit, limits.branches.found) == (3, 6)
     assert (limits.functions.hit, limits.functions.found) == (2, 3)

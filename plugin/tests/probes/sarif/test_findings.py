@@ -78,6 +78,22 @@ def test_rules_of_an_extension():
     assert [(f.rule, f.severity) for f in found] == [("java/sqli", "critical")]
 
 
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {"guid": "r1"},
+        {"index": 0, "toolComponent": {"guid": "p1"}},
+        {"index": 0, "toolComponent": {"name": "pack"}},
+    ],
+)
+def test_rules_by_guid_or_name_of_their_part(reference):
+    run = tool_run(result(None), rules=[rule("other")])
+    run["results"][0]["rule"] = reference
+    made = rule("java/sqli", guid="r1", **scored("9.8"))
+    run["tool"]["extensions"] = [{"name": "pack", "guid": "p1", "rules": [made]}]
+    assert [(f.rule, f.severity) for f in read(document(run))] == [("java/sqli", "critical")]
+
+
 @pytest.mark.parametrize("kind", ["pass", "notApplicable", "informational"])
 def test_results_that_are_no_findings(analysed, kind):
     assert analysed(result(kind=kind), result(kind=kind, level="none")) == []

@@ -32,6 +32,15 @@ def pointing(**said):
     return document(tool_run(result(**said), rules=RULES))
 
 
+def noted(descriptor):
+    run = tool_run(
+        **call(toolExecutionNotifications=[{"descriptor": descriptor, "message": {"text": "out of memory"}}])
+    )
+    kinds = [{"id": "N0"}, {"id": "N1", "guid": "g1", "defaultConfiguration": {"level": "error"}}]
+    run["tool"]["driver"]["notifications"] = kinds
+    return document(run)
+
+
 TABLE = {
     "torn": (document(tool_run(result()))[:-9], UNREADABLE, "no whole JSON"),
     "empty": (b"", UNREADABLE, "line 1, column 1"),
@@ -74,6 +83,9 @@ TABLE = {
     "error while running": (
         document(tool_run(**call(toolExecutionNotifications=note("error")))), FAILED, "error of its own: out of memory"),
     "error in the set-up": (document(tool_run(**call(toolConfigurationNotifications=note("error")))), FAILED, "out of memory"),
+    "error by the kind of notification": (noted({"id": "N1"}), FAILED, "out of memory"),
+    "error by its index": (noted({"index": 1}), FAILED, "out of memory"),
+    "error by its GUID": (noted({"guid": "g1"}), FAILED, "out of memory"),
     "conversion failed": (
         document(tool_run(conversion={"invocation": {"executionSuccessful": False}})), FAILED, "conversion.invocation"),
     "pass with a level": (pointing(kind="pass", level="error"), CONTRADICTION, "kind 'pass' is no finding"),
@@ -87,6 +99,8 @@ TABLE = {
         document(tool_run(result(ruleIndex=0) | {"rule": {"index": 1}}, rules=RULES)), CONTRADICTION, "rule.index is 1"),
     "unknown extension": (
         document(tool_run(result() | {"rule": {"index": 0, "toolComponent": {"index": 3}}}, rules=RULES)), CONTRADICTION, "toolComponent.index"),
+    "unknown part of the tool": (
+        document(tool_run(result() | {"rule": {"index": 0, "toolComponent": {"guid": "g9"}}}, rules=RULES)), CONTRADICTION, "no part of the tool is called 'g9'"),
     "unknown call": (document(tool_run(result(provenance={"invocationIndex": 0}))), CONTRADICTION, "invocationIndex"),
 }  # fmt: skip
 
@@ -103,6 +117,7 @@ def test_refused_by_name(data, slug, words):
 
 
 def test_what_is_no_error(analysed):
+    assert read(noted({"id": "N0"})) == []
     calls = call(toolExecutionNotifications=note("warning"), exitCode=1)
     assert analysed(**calls) == []
     assert read(b"\xef\xbb\xbf" + document(tool_run())) == []
