@@ -159,7 +159,6 @@ class Result(_Object, frozen=True):
     locations: tuple[Location, ...] = ()
     suppressions: tuple[Suppression, ...] | None = None
     partial_fingerprints: dict[str, str] = {}
-    fingerprints: dict[str, str] = {}
     baseline_state: Literal["new", "unchanged", "updated", "absent"] | None = None
     fixes: tuple[Change, ...] = ()
     provenance: Provenance = Provenance()

@@ -142,8 +142,11 @@ class _Reader:
         return calls[0] if len(calls) == 1 else None
 
     def _identity(self, result: Result, rule: str, path: str, where: Location) -> str:
-        """Return a digest over tool, rule, path and fingerprints, or the text at the place without any."""
-        prints = result.partial_fingerprints or result.fingerprints
+        """Return a digest over tool, rule, path and partial fingerprints, or the text there without any.
+
+        Whole ``fingerprints`` are left alone: Semgrep writes one constant for those who are not logged in.
+        """
+        prints = result.partial_fingerprints
         what: object = sorted(prints.items()) if prints else self._context(result, path, where)
         data = json.dumps([self.tool, rule, path, what], ensure_ascii=True)
         return hashlib.sha256(data.encode()).hexdigest()[:32]

@@ -179,6 +179,11 @@ def test_identity_keeps_files_apart(analysed):
     assert len({f.identity for f in analysed(first, second)}) == 2
 
 
+def test_whole_fingerprints_are_not_believed(analysed):
+    said = {"fingerprints": {"matchBasedId/v1": "requires login"}}
+    assert len({f.identity for f in analysed(result(line=1, **said), result(line=3, **said))}) == 2
+
+
 def test_snippet_is_context(analysed):
     def snippet(text, line):
         location = {
