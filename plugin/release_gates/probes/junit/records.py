@@ -22,8 +22,8 @@ def in_cell(test: str, cell: str) -> str:
 def to_records(reports: Sequence[Report], *, gate: str, cell: str) -> tuple[TestRecord, ...]:
     """Return one record a test, sorted by id.
 
-    The same id twice is an ERROR, unless its tool writes reruns like that: then all but the last are
-    attempts that did not pass.
+    The same id twice is an ERROR (or skipped, if it is skipped each time), unless its tool writes reruns
+    like that: then all but the last are attempts that did not pass.
     """
     groups: dict[str, list[tuple[Report, Case]]] = {}
     for report in reports:
@@ -43,7 +43,8 @@ def _record(test: str, group: Sequence[tuple[Report, Case]], *, gate: str, cell:
         )
     elif len(cases) > 1:
         final = [finding for case in cases for finding in case.findings]
-        final.append((Outcome.ERROR, _twice(group)))
+        if not all(case.is_skipped for case in cases):
+            final.append((Outcome.ERROR, _twice(group)))
     outcome = worst([Outcome.PASS, *(found for found, _ in (*final, *earlier))])
     return TestRecord(
         id=test,

@@ -168,6 +168,8 @@ BAD = {
     "failure attribute": (case(more='failure="1 == 2"'), "FAIL"),
     "flaky": (case("<flakyError message='x'/>"), "ERROR"),
     "twice, one passes": (case() + case("<failure/>"), "FAIL"),
+    "twice, one skipped": (case() + case("<skipped/>"), "ERROR"),
+    "twice, both skipped": (case("<skipped/>") * 2, "INCONCLUSIVE"),
     "twice, both pass": (case() + case(), "ERROR"),
     "nested suites": (f'<testsuite name="s">{case("<failure/>")}</testsuite>', "FAIL"),
     "failure beside output": (case("<system-out>all passed</system-out><failure/>"), "FAIL"),
