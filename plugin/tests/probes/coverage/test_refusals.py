@@ -236,7 +236,7 @@ def test_entity_bomb(tmp_path, read):
 @pytest.mark.parametrize(
     ("content", "hint"),
     [
-        (gzip.compress(b"TN:\n"), "Decompress"),
+        (gzip.compress(b"TN:\n", mtime=0), "Decompress"),
         (b"\x7fELF", "LCOV, Cobertura"),
         (b"SQLite format 3\0", "coverage json"),
     ],
