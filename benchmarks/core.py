@@ -45,6 +45,7 @@ def measure(quick: bool) -> list[Row]:
 def _many_tests(folder: Path, rounds: int) -> list[Row]:
     trivial = project(folder / "trivial", "def test_{n}(): pass\n")
     measuring = project(folder / "measuring", "def test_{n}(gate): gate.measure('order.time', 3, 'ms')\n")
+    selected = by_select(project(folder / "selected", "def test_{n}(): pass\n"))
     (trivial.root / "four_hooks.py").write_text(HOOKS)
     bare, gates = ("-m", "slow"), (*PLUGIN, "-m", "gate_staging")
     hooks = ("-p", "four_hooks", *bare)
@@ -52,6 +53,12 @@ def _many_tests(folder: Path, rounds: int) -> list[Row]:
     here = trivial.root
     return [
         row(f"{many}in a gate, CPU against bare pytest", ratios(here, gates, here, bare, rounds), "x", 1.15),
+        row(
+            f"{many}in a gate by `select`, against by a mark",
+            ratios(selected.root, gates, here, gates, rounds),
+            "x",
+            1.1,
+        ),
         row(
             f"{many}four empty hooks against bare pytest", ratios(here, hooks, here, bare, rounds), "x", None
         ),
@@ -132,6 +139,15 @@ def project(folder: Path, test: str, *, files: int = FILES, tests: int = TESTS) 
     made.expect(ids)
     marks = "markers =\n    slow: all of them\n    gate(name): a gate\n"
     made.write("pytest.ini", f"[pytest]\naddopts = --import-mode=importlib\ntestpaths = suites\n{marks}")
+    return made
+
+
+def by_select(made: GateProject) -> GateProject:
+    """Take the gate's mark off every test, and let policy select them: files, and single tests of one."""
+    for file in (made.root / "suites").iterdir():
+        file.write_text(file.read_text().replace('pytest.mark.gate("smoke"), ', ""))
+    with (made.root / "gates/staging.toml").open("a") as policy:
+        policy.write('select = ["suites/**", "suites/test_1.py::test_1*"]\n')
     return made
 
 
