@@ -110,4 +110,5 @@ def report_sentence(report: pytest.TestReport | pytest.CollectReport) -> str:
     if isinstance(report.longrepr, tuple):
         return str(report.longrepr[2])
     lines = [line for line in str(report.longrepr or "").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "failed"
+    marked = [line.removeprefix("E").strip() for line in lines if line.startswith("E  ")]
+    return (marked or [line.strip() for line in lines[-1:]] or ["failed"])[0]

@@ -175,6 +175,11 @@ ROWS = [
         says=r"order.time is 5\.0001 ms; the limit is <= 5 ms",
     ),
     Row(
+        id="no such fixture",
+        files=smoke(head="@pytest.mark.usefixtures('absent')"),
+        says="setup failed: fixture 'absent' not found",
+    ),
+    Row(
         id="fixture error",
         files=smoke(head="@pytest.fixture(autouse=True)\ndef bad(): raise RuntimeError('no server')\n"),
         says="setup failed: .*no server",
