@@ -10,47 +10,32 @@ SHOWN = 80
 
 def unreadable(file: str, place: str, problem: str) -> MeasurementError:
     """Return the error for a file that is torn, malformed, or not SARIF 2.1.0."""
-    return MeasurementError(
-        f"{file}: {place}: {problem}.",
-        slug="sarif-unreadable",
-        hint="Let the tool write SARIF 2.1.0 again; never edit or cut the file.",
-    )
+    hint = "Let the tool write SARIF 2.1.0 again; never edit or cut the file."
+    return _fault(file, place, problem, "sarif-unreadable", hint)
 
 
 def not_run(file: str, place: str, problem: str) -> MeasurementError:
     """Return the error for a file that does not show that an analysis took place."""
-    return MeasurementError(
-        f"{file}: {place}: {problem}.",
-        slug="sarif-not-run",
-        hint="Run the tool to its end and let it write all results into this one file.",
-    )
+    hint = "Run the tool to its end and let it write all results into this one file."
+    return _fault(file, place, problem, "sarif-not-run", hint)
 
 
 def failed(file: str, place: str, problem: str) -> MeasurementError:
     """Return the error for a tool that says itself that it did not finish."""
-    return MeasurementError(
-        f"{file}: {place}: {problem}.",
-        slug="sarif-run-failed",
-        hint="What it did not look at may hold anything: mend the tool's set-up and run it again.",
-    )
+    hint = "What it did not look at may hold anything: mend the tool's set-up and run it again."
+    return _fault(file, place, problem, "sarif-run-failed", hint)
 
 
 def contradiction(file: str, place: str, problem: str) -> MeasurementError:
     """Return the error for two statements of the file that cannot both be true."""
-    return MeasurementError(
-        f"{file}: {place}: {problem}.",
-        slug="sarif-contradiction",
-        hint="Let the tool write the file again, and never edit it; if the tool is wrong, report it there.",
-    )
+    hint = "Let the tool write the file again, and never edit it; if the tool is wrong, report it there."
+    return _fault(file, place, problem, "sarif-contradiction", hint)
 
 
 def other_source(file: str, place: str, problem: str) -> MeasurementError:
     """Return the error for an analysis of something else than the candidate."""
-    return MeasurementError(
-        f"{file}: {place}: {problem}.",
-        slug="sarif-other-source",
-        hint="Run the tool in the checkout that the candidate was built from, and import its file there.",
-    )
+    hint = "Run the tool in the checkout that the candidate was built from, and import its file there."
+    return _fault(file, place, problem, "sarif-other-source", hint)
 
 
 def plain(text: str, most: int = SHOWN) -> str:
@@ -58,3 +43,7 @@ def plain(text: str, most: int = SHOWN) -> str:
     line = " ".join(text.split())
     line = "".join(c if c.isprintable() else "?" for c in line[: most + 1])
     return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def _fault(file: str, place: str, problem: str, slug: str, hint: str) -> MeasurementError:
+    return MeasurementError(f"{file}: {place}: {problem}.", slug=slug, hint=hint)
