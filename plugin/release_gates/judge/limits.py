@@ -9,11 +9,14 @@ from fractions import Fraction
 
 from msgspec import UNSET
 
+from release_gates.judge import pairs
 from release_gates.judge.figures import beside, figure
+from release_gates.judge.tails import judge_tail
 from release_gates.model.event import Live
 from release_gates.model.limit import Bound, Limit, LimitRule
 from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import Outcome
+from release_gates.model.tail import Tail
 from release_gates.model.units import dimension, exact
 from release_gates.model.verdict import LimitJudgement
 
@@ -72,6 +75,8 @@ def _findings(rule: LimitRule, measurement: Measurement, live: Live | None) -> I
     name = measurement.name
     if measurement.absent == "not_applicable":
         yield Outcome.WARN, f"{name} does not apply: {measurement.because}"
+    elif measurement.absent == "error":
+        yield Outcome.ERROR, f"{name} could not be measured: {measurement.because}"
     elif measurement.absent or measurement.value is None:
         yield Outcome.MISSING, f"{name} has no value: {measurement.because or 'no reason was given'}"
     elif not math.isfinite(measurement.value):
@@ -112,11 +117,24 @@ def _too_few(rule: LimitRule, measurement: Measurement) -> str | None:
 def _broken(limit: Limit | None, measurement: Measurement, outcome: Outcome, word: str) -> Iterator[Finding]:
     if limit is None or measurement.value is None:
         return
+    if measurement.tail is not None:
+        yield from _quantile(measurement, measurement.tail, measurement.value, limit, outcome)
+        return
     for bound in limit.bounds:
         if not holds(exact(measurement.value, measurement.unit, bound.unit), bound):
             value = beside(measurement.value, measurement.unit, bound) + _attested(measurement)
             yield outcome, f"{measurement.name} is {value}; the {word} is {limit.text}"
             return
+
+
+def _quantile(
+    measurement: Measurement, tail: Tail, value: float, limit: Limit, outcome: Outcome
+) -> Iterator[Finding]:
+    """Judge a quantile by its counts; of a target only that it is missed is said, as WARN."""
+    shown = beside(value, measurement.unit, limit.bounds[0])
+    found, because = judge_tail(measurement.name, tail, limit, shown)
+    if found is not Outcome.PASS:
+        yield min(found, outcome, key=lambda either: either.rank), because
 
 
 def _attested(measurement: Measurement) -> str:
@@ -153,6 +171,10 @@ def _against_baseline(
         yield Outcome.INCONCLUSIVE, f"{name}: the ledger does not know what is live, so there is no baseline"
     elif live.candidate is None:
         yield Outcome.WARN, f"{name}: first release, nothing to compare with ({live.reason})"
+    elif measurement.paired is not None:
+        found, because = pairs.judge_pair(name, measurement.paired, rule.baseline)
+        if found is not Outcome.PASS:
+            yield found, because
     elif measurement.baseline is None:
         yield Outcome.INCONCLUSIVE, f"{name}: no value of the baseline {live.candidate.version} was measured"
     else:
@@ -188,6 +210,8 @@ def _change(value: float, baseline: float, unit: str, change_unit: str) -> Fract
 def _measured(rule: LimitRule, measurement: Measurement) -> str:
     value = measurement.value
     limit = rule.limit or rule.target
+    if measurement.paired is not None and rule.baseline is not None:
+        return pairs.measured(measurement.paired)
     if value is None or limit is None or dimension(limit.bounds[0].unit) != dimension(measurement.unit):
         return f"{value} {measurement.unit}" if value is None else figure(value, measurement.unit)
     return beside(value, measurement.unit, limit.bounds[0])

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
+from release_gates.model.paired import Paired
 from release_gates.model.record import Record
+from release_gates.model.tail import Tail
 
 
 class Measurement(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One observed value, identified by gate and name (and ``key`` where one name occurs in a series).
 
     ``value`` is finite, or None with ``absent`` and the reason: ``missing`` could not be had,
-    ``not_applicable`` has no meaning in this run. ``baseline`` is the value of the live build, measured
-    in the same run and the same unit. ``distribution`` maps quantile names to values in ``unit``.
-    ``attested`` names who answers for a value that was not measured (``release-gates record``).
+    ``not_applicable`` has no meaning in this run, ``error`` means that measuring it failed. ``baseline`` is
+    the value of the live build, measured in the same run and the same unit. ``distribution`` maps quantile
+    names to values in ``unit``. ``paired`` are the processes behind a benchmark's value and its baseline's,
+    ``tail`` the samples behind a quantile. ``attested`` names who answers for a value that was not measured
+    (``release-gates record``).
     """
 
     name: str
@@ -23,9 +27,11 @@ class Measurement(Record, frozen=True, kw_only=True, omit_defaults=True):
     baseline: float | None = None
     key: str = ""
     distribution: dict[str, float] = {}
-    absent: Literal["", "missing", "not_applicable"] = ""
+    absent: Literal["", "missing", "not_applicable", "error"] = ""
     because: str = ""
     attested: str = ""
+    paired: Paired | None = None
+    tail: Tail | None = None
 
 
 class Attachment(Record, frozen=True, kw_only=True):

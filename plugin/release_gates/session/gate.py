@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,15 +12,20 @@ import msgspec
 
 from release_gates.candidate.store import ArtifactStore
 from release_gates.errors import CandidateError, MeasurementError
+from release_gates.judge.limits import matches
+from release_gates.judge.tails import tail_of, value_at
 from release_gates.model.gate import GateSpec
 from release_gates.model.limit import LimitRule
 from release_gates.model.measurement import Attachment, Measurement
+from release_gates.model.paired import Paired
 from release_gates.model.units import dimension
 from release_gates.policy.settings import settings_for
 from release_gates.session.briefing import Briefing
 from release_gates.session.subject import Subject
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
+
+QUANTILES = (0.5, 0.99, 0.999)
 
 
 class Gate:
@@ -117,6 +122,36 @@ class Gate:
         )
         self._keep(measurement)
 
+    def measure_paired(self, name: str, paired: Paired, unit: str, *, value: float, baseline: float) -> None:
+        """Record a benchmark whose sides were measured in turn (`judge.sequential`); see ``measure``."""
+        self._keep(
+            Measurement(
+                name=name,
+                value=self._number(name, value),
+                unit=self._unit(name, unit),
+                samples=len(paired.processes) + len(paired.confirmation),
+                baseline=self._number(f"{name} (baseline)", baseline),
+                paired=paired,
+            )
+        )
+
+    def measure_quantiles(
+        self, name: str, values: Sequence[float], unit: str, *, quantiles: Sequence[float] = QUANTILES
+    ) -> None:
+        """Record ``name.p50``, ``name.p99``, ``name.p99.9`` … of all samples; see ``measure``.
+
+        Each sample is counted against each limit that policy has for the quantile, so that neither a bucket
+        nor an interpolation moves the verdict. No sample at all is MISSING, and one that is no finite
+        number is refused.
+        """
+        ordered = sorted(self._number(name, value) for value in values)
+        for quantile in quantiles:
+            self._measure_quantile(f"{name}.p{quantile * 100:g}", ordered, self._unit(name, unit), quantile)
+
+    def failed(self, name: str, because: str) -> None:
+        """Say that measuring a value went wrong. Its limits are ERROR, with this reason."""
+        self._keep(Measurement(name=name, absent="error", because=because))
+
     def missing(self, name: str, because: str) -> None:
         """Say why a value could not be had. Its limits are MISSING, with this reason."""
         self._keep(Measurement(name=name, absent="missing", because=because))
@@ -142,6 +177,23 @@ class Gate:
     def observed(self) -> tuple[Measurement, ...]:
         """All measurements so far, in the order in which they were taken."""
         return tuple(self._measurements.values())
+
+    def _measure_quantile(self, name: str, ordered: Sequence[float], unit: str, quantile: float) -> None:
+        if not ordered:
+            self.missing(name, "there is no sample")
+            return
+        rules = [rule for rule in self._spec.limits if matches(rule.name, name)]
+        limits = [limit for rule in rules for limit in (rule.limit, rule.target) if limit]
+        bounds = [bound for limit in limits for bound in limit.bounds]
+        self._keep(
+            Measurement(
+                name=name,
+                value=value_at(ordered, quantile),
+                unit=unit,
+                samples=len(ordered),
+                tail=tail_of(ordered, unit, quantile, bounds),
+            )
+        )
 
     @property
     def _store(self) -> ArtifactStore:

@@ -1,0 +1,180 @@
+"""What a paired benchmark means for one bound of a baseline rule, in an outcome and a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+import msgspec
+
+from release_gates.judge.sequential import (
+    Finding,
+    Spread,
+    alpha,
+    find,
+    pass_tail,
+    processes_needed,
+    spread_of,
+    unfit,
+)
+from release_gates.model.limit import Bound, Limit
+from release_gates.model.outcome import Outcome
+from release_gates.model.paired import Paired, ProcessPair
+
+SAME_INSTRUCTIONS = 0.001
+"""Counts that differ by less are equal: identical code was seen to differ by 0.012 %, a layout by 0.023 %."""
+
+
+def judge_pair(name: str, paired: Paired, limit: Limit) -> tuple[Outcome, str]:
+    """Judge one benchmark by a baseline rule; PASS comes without a sentence.
+
+    Every bound is in ``%`` of the baseline's time. ``<= 2 %``: at most so much slower.
+    """
+    findings = [_judge_bound(name, paired, bound, limit) for bound in limit.bounds]
+    return max(findings, key=lambda finding: finding[0].rank)
+
+
+def measured(paired: Paired) -> str:
+    """Return what was found in a few words, for a table."""
+    processes = len(paired.processes) + len(paired.confirmation)
+    if unfit(paired) or len(paired.processes) < paired.plan.looks[0]:
+        return f"{processes} processes"
+    spread = spread_of(paired.processes)
+    most = percent(spread.high(pass_tail(paired.plan)))
+    return f"{percent(spread.mean)} (at most {most}, {processes} processes)"
+
+
+def allowed_change(bound: Bound) -> tuple[bool, float]:
+    """Return whether a bound limits getting faster, and the limit as a logarithm of the ratio.
+
+    Raises ValueError for a bound that a ratio of times cannot have.
+    """
+    faster = bound.operator in (">", ">=")
+    if bound.unit != "%" or bound.operator == "==" or bound.value <= -100:
+        raise ValueError(
+            f"a change of time is bounded in %, not by '{bound.operator} {bound.value:g} {bound.unit}'"
+        )
+    change = math.log1p(bound.value / 100)
+    return faster, -change if faster else change
+
+
+def mirrored(paired: Paired) -> Paired:
+    """Return the same processes with the two sides exchanged in their ratios."""
+    return msgspec.structs.replace(
+        paired,
+        processes=tuple(map(_negated, paired.processes)),
+        confirmation=tuple(map(_negated, paired.confirmation)),
+    )
+
+
+def percent(log_ratio: float) -> str:
+    """Return a logarithm of a ratio as a signed change in percent."""
+    change = math.expm1(log_ratio) * 100
+    return f"{change:+.1f} %" if abs(change) >= 0.95 else f"{change:+.2f} %"
+
+
+def _negated(process: ProcessPair) -> ProcessPair:
+    return msgspec.structs.replace(process, ratio=-process.ratio)
+
+
+def _judge_bound(name: str, paired: Paired, bound: Bound, limit: Limit) -> tuple[Outcome, str]:
+    try:
+        faster, change = allowed_change(bound)
+    except ValueError as error:
+        return Outcome.ERROR, f"{name}: {error}"
+    shown = mirrored(paired) if faster else paired
+    finding = find(shown, change)
+    match finding.kind:
+        case "equivalent":
+            return Outcome.PASS, ""
+        case "slower":
+            return (
+                Outcome.FAIL,
+                f"{_slower(name, shown, finding, faster)}; allowed is {limit.text}. {_why(paired)}",
+            )
+        case "unfit":
+            return Outcome.ERROR, f"{name}: {finding.because}"
+        case "undecided" | "unconfirmed":
+            return _open(name, shown, finding, change, limit)
+
+
+def _slower(name: str, paired: Paired, finding: Finding, faster: bool) -> str:
+    spread, again = _spread(finding), finding.confirmed
+    sure = f"{(1 - alpha(paired.plan)) * 100:.4g} % sure"
+    word = "faster" if faster else "slower"
+    fresh = f", {paired.plan.confirm} fresh ones say {_plain(again.mean)}" if again else ""
+    return (
+        f"{name} is {_plain(spread.mean)} {word} than the baseline, at least "
+        f"{_plain(spread.low(alpha(paired.plan)))} ({sure}; {finding.processes} processes{fresh}; "
+        f"noise {_plain(spread.deviation)})"
+    )
+
+
+def _why(paired: Paired) -> str:
+    if paired.instructions is None:
+        return "Instructions were not counted, so LAYOUT or MEMORY cannot be told from more work."
+    change = _instructions(paired)
+    if abs(change) < SAME_INSTRUCTIONS:
+        return f"Instructions are equal ({change * 100:+.3f} %): LAYOUT or MEMORY suspected, not more work."
+    return f"Instructions: {change * 100:+.2g} %."
+
+
+def _instructions(paired: Paired) -> float:
+    before, now = paired.instructions or (math.nan, math.nan)
+    return now / before - 1 if before > 0 else math.nan
+
+
+def _open(name: str, paired: Paired, finding: Finding, change: float, limit: Limit) -> tuple[Outcome, str]:
+    """Say what is open and what would decide it; equal instructions may stand in where policy allows that."""
+    spread, plan = _spread(finding), paired.plan
+    low, high = (percent(edge(pass_tail(plan))) for edge in (spread.low, spread.high))
+    sentence = (
+        f"{name} is between {low} and {high} against the baseline after {finding.processes} processes"
+        f"{_not_repeated(finding)}; allowed is {limit.text}. {_noise(paired)}. {_more(spread, change, paired)}"
+    )
+    same = abs(_instructions(paired)) < SAME_INSTRUCTIONS
+    if plan.when_noisy == "instructions" and same and finding.kind == "undecided" and spread.mean <= change:
+        return Outcome.WARN, f"{sentence} Instructions are equal, and policy takes that for an answer."
+    return Outcome.INCONCLUSIVE, sentence
+
+
+def _not_repeated(finding: Finding) -> str:
+    if finding.kind != "unconfirmed":
+        return ""
+    again = finding.confirmed
+    return f", which fresh ones did not repeat ({percent(again.mean)})" if again else ", not confirmed"
+
+
+def _noise(paired: Paired) -> str:
+    """Name the noise: how large, which process stands out, and what the host did meanwhile."""
+    every = (*paired.processes, *paired.confirmation)
+    middle = median(process.ratio for process in every)
+    number, worst = max(enumerate(every, 1), key=lambda pair: abs(pair[1].ratio - middle))
+    lost = worst.dropped / (worst.kept + worst.dropped)
+    return (
+        f"Noise between processes is {_plain(spread_of(every).deviation)}; process {number} is furthest off "
+        f"({percent(worst.ratio)}, {lost:.0%} of its slices preempted), others kept "
+        f"{_mean([p.others for p in every]):.1f} cores busy, steal {_mean([p.steal for p in every]):.2f}"
+    )
+
+
+def _more(spread: Spread, change: float, paired: Paired) -> str:
+    needed = processes_needed(spread, change, paired.plan)
+    if needed is None:
+        return "The estimate is not below the limit: more processes would not make it a pass."
+    return f"About {needed} processes (looks), or a quieter host (--gate-wait-quiet), would decide."
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _plain(log_ratio: float) -> str:
+    return percent(log_ratio).removeprefix("+")
+
+
+def _spread(finding: Finding) -> Spread:
+    if finding.spread is None:
+        raise AssertionError(f"a finding without an estimate is unfit, not {finding.kind}")
+    return finding.spread

@@ -1,0 +1,58 @@
+"""A benchmark of baseline and candidate, measured side by side: facts of each process, and the plan."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from release_gates.model.record import Record
+
+Side = Literal["baseline", "candidate"]
+
+
+class PairPlan(Record, frozen=True, kw_only=True):
+    """What was fixed before the first process ran; policy says it, `judge.sequential` keeps to it.
+
+    ``looks`` are the numbers of processes at which the data may be judged, ``confirm`` that of the fresh
+    ones that have to repeat a regression. ``false_alarm`` is the chance that a suite of ``benchmarks``
+    identical ones has any regression, ``wrong_pass`` that a benchmark as slow as the limit passes.
+    ``when_noisy`` says whether equal instruction counts turn an undecided benchmark into WARN.
+    """
+
+    looks: tuple[int, ...]
+    confirm: int
+    false_alarm: float
+    wrong_pass: float
+    benchmarks: int
+    when_noisy: Literal["hold", "instructions"] = "hold"
+
+
+class ProcessPair(Record, frozen=True, kw_only=True):
+    """One fresh process that measured both sides in turn, slice by slice.
+
+    ``ratio`` is the median over its ``kept`` pairs of slices of ln(candidate time / baseline time),
+    ``spread`` their median absolute deviation. ``dropped`` pairs were preempted. ``first`` is the side that
+    was loaded first. ``others`` is how many cores the rest of the host kept busy meanwhile, ``steal`` how
+    many the hypervisor gave to somebody else.
+    """
+
+    ratio: float
+    spread: float
+    kept: int
+    dropped: int
+    first: Side
+    seed: int
+    others: float = 0.0
+    steal: float = 0.0
+
+
+class Paired(Record, frozen=True, kw_only=True):
+    """All processes of one benchmark in the order in which they ran.
+
+    ``confirmation`` ran after a first finding of a regression. ``instructions`` are those of one operation
+    (baseline, candidate), where they were counted.
+    """
+
+    plan: PairPlan
+    processes: tuple[ProcessPair, ...]
+    confirmation: tuple[ProcessPair, ...] = ()
+    instructions: tuple[float, float] | None = None
