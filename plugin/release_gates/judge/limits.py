@@ -10,9 +10,9 @@ from fractions import Fraction
 from msgspec import UNSET
 
 from release_gates.judge import pairs
-from release_gates.judge.figures import beside, figure
 from release_gates.judge.tails import judge_tail
 from release_gates.model.event import Live
+from release_gates.model.figures import beside, figure
 from release_gates.model.limit import Bound, Limit, LimitRule
 from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import Outcome

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from release_gates.judge.figures import figure
+from release_gates.model.figures import figure
 from release_gates.model.measurement import Measurement
 from release_gates.model.verdict import Verdict
 from release_gates.report.text import rule, verdict_lines

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release_gates.judge.figures import beside
+from release_gates.model.figures import beside
 from release_gates.judge.limits import holds, judge_rule, matches
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Live
