@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import median
+from statistics import fmean, median
 
 import msgspec
 
 from release_gates.judge.sequential import (
     Finding,
     Spread,
+    Step,
     alpha,
     find,
+    next_step,
     pass_tail,
     processes_needed,
     spread_of,
@@ -33,6 +35,33 @@ def judge_pair(name: str, paired: Paired, limit: Limit) -> tuple[Outcome, str]:
     """
     findings = [_judge_bound(name, paired, bound, limit) for bound in limit.bounds]
     return max(findings, key=lambda finding: finding[0].rank)
+
+
+def next_round(paired: Paired, limits: Sequence[Limit]) -> Step | None:
+    """Return what has to be measured before every one of the baseline rules is decided; None if all are.
+
+    Without a rule there is one look, for the reader.
+    """
+    steps = [step for limit in limits for bound in limit.bounds if (step := _step(paired, bound)) is not None]
+    first = paired.plan.looks[0]
+    if not limits and len(paired.processes) < first:
+        return Step(first, 0)
+    if not steps:
+        return None
+    return Step(max(step.processes for step in steps), max(step.confirmation for step in steps))
+
+
+def is_equivalent(paired: Paired, limits: Sequence[Limit]) -> bool:
+    """Tell whether every one of the baseline rules is kept."""
+    return all(judge_pair("", paired, limit)[0] is Outcome.PASS for limit in limits)
+
+
+def _step(paired: Paired, bound: Bound) -> Step | None:
+    try:
+        faster, change = allowed_change(bound)
+    except ValueError:
+        return None
+    return next_step(mirrored(paired) if faster else paired, change)
 
 
 def measured(paired: Paired) -> str:
@@ -131,7 +160,8 @@ def _open(name: str, paired: Paired, finding: Finding, change: float, limit: Lim
     low, high = (percent(edge(pass_tail(plan))) for edge in (spread.low, spread.high))
     sentence = (
         f"{name} is between {low} and {high} against the baseline after {finding.processes} processes"
-        f"{_not_repeated(finding)}; allowed is {limit.text}. {_noise(paired)}. {_more(spread, change, paired)}"
+        f"{_not_repeated(finding)}; allowed is {limit.text}. {_noise(paired)}. "
+        f"{_more(spread, change, paired)}"
     )
     same = abs(_instructions(paired)) < SAME_INSTRUCTIONS
     if plan.when_noisy == "instructions" and same and finding.kind == "undecided" and spread.mean <= change:
@@ -154,8 +184,8 @@ def _noise(paired: Paired) -> str:
     lost = worst.dropped / (worst.kept + worst.dropped)
     return (
         f"Noise between processes is {_plain(spread_of(every).deviation)}; process {number} is furthest off "
-        f"({percent(worst.ratio)}, {lost:.0%} of its slices preempted), others kept "
-        f"{_mean([p.others for p in every]):.1f} cores busy, steal {_mean([p.steal for p in every]):.2f}"
+        f"({percent(worst.ratio)}, {lost:.0%} of its slices preempted). Of the processors, other processes "
+        f"took {_share([p.others for p in every])}, the hypervisor {_share([p.steal for p in every])}"
     )
 
 
@@ -166,8 +196,9 @@ def _more(spread: Spread, change: float, paired: Paired) -> str:
     return f"About {needed} processes (looks), or a quieter host (--gate-wait-quiet), would decide."
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _share(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{fmean(known):.0%}" if known else "an unknown part"
 
 
 def _plain(log_ratio: float) -> str:

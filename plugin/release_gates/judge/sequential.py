@@ -187,7 +187,7 @@ def _too_few(paired: Paired) -> Finding:
 def unfit(paired: Paired) -> str:
     """Return why these processes say nothing, or an empty text."""
     plan = paired.plan
-    if not _is_plan(plan):
+    if not is_plan(plan):
         return f"the plan is none: looks {plan.looks}, confirm {plan.confirm}, {plan.benchmarks} benchmarks"
     every = (*paired.processes, *paired.confirmation)
     if any(not abs(p.ratio) < MOST_RATIO or p.kept < 1 for p in every):
@@ -207,7 +207,8 @@ def _unfit_series(series: Sequence[ProcessPair], whole: int) -> str:
     return ""
 
 
-def _is_plan(plan: PairPlan) -> bool:
+def is_plan(plan: PairPlan) -> bool:
+    """Tell whether a plan can decide anything: rising looks, enough processes, chances that are some."""
     rising = all(a < b for a, b in zip(plan.looks, plan.looks[1:], strict=False))
     counts = bool(plan.looks) and rising and plan.looks[0] >= 2 * FEWEST_A_SIDE
     chances = 0 < plan.false_alarm < 1 and 0 < plan.wrong_pass < 1

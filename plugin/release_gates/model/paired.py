@@ -31,8 +31,8 @@ class ProcessPair(Record, frozen=True, kw_only=True):
 
     ``ratio`` is the median over its ``kept`` pairs of slices of ln(candidate time / baseline time),
     ``spread`` their median absolute deviation. ``dropped`` pairs were preempted. ``first`` is the side that
-    was loaded first. ``others`` is how many cores the rest of the host kept busy meanwhile, ``steal`` how
-    many the hypervisor gave to somebody else.
+    was loaded first. ``others`` and ``steal`` are the shares of the host's processors that
+    other processes and the hypervisor took meanwhile; None where the host does not tell.
     """
 
     ratio: float
@@ -41,8 +41,8 @@ class ProcessPair(Record, frozen=True, kw_only=True):
     dropped: int
     first: Side
     seed: int
-    others: float = 0.0
-    steal: float = 0.0
+    others: float | None = None
+    steal: float | None = None
 
 
 class Paired(Record, frozen=True, kw_only=True):
