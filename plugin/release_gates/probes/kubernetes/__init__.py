@@ -1,0 +1,1 @@
+"""Kubernetes probe: what manifests or a cluster would run, judged by one set of rules."""
