@@ -1,0 +1,237 @@
+"""What is known of one container: what was declared (``docker inspect``) and what is in effect."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from release_gates.errors import MeasurementError
+from release_gates.probes.container.capabilities import normal
+from release_gates.probes.container.proc_status import ProcessState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """One mount from the host; ``source`` is a normal path, or the name of a volume."""
+
+    kind: str
+    source: str
+    target: str
+    writable: bool
+    propagation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One port of the host that leads into the container; ``host_ip`` "" is every address."""
+
+    host_ip: str
+    host_port: int
+    port: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ulimit:
+    """One resource limit; -1 is unlimited."""
+
+    soft: int
+    hard: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effective:
+    """What the kernel enforces now. Limits are None where there is none.
+
+    ``processes`` are all processes of the container, its first one first. ``root_writable`` is the result of
+    an attempt to create a file in ``/``. ``listening`` are TCP ports, but for those on loopback alone.
+    ``swap_limit`` is memory and swap together, None also where the host has no swap.
+    """
+
+    processes: tuple[ProcessState, ...]
+    root_writable: bool
+    memory_limit: int | None
+    swap_limit: int | None
+    swap_on_host: bool
+    pids_limit: int | None
+    cpu_quota: float | None
+    cpu_shares: int
+    cpus: str
+    cpus_of_host: int
+    apparmor: str
+    listening: frozenset[int]
+    ulimits: Mapping[str, Ulimit]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerFacts:
+    """One container. ``effective`` is None where it could not be read; ``effective_absent`` says why."""
+
+    name: str
+    image_id: str
+    image_name: str
+    image_digests: tuple[str, ...]
+    running: bool
+    user: str
+    privileged: bool
+    cap_drop: frozenset[str]
+    cap_add: frozenset[str]
+    readonly_root: bool
+    security_opt: tuple[str, ...]
+    apparmor: str
+    host_has_apparmor: bool
+    memory: int
+    memory_swap: int
+    pids_limit: int
+    nano_cpus: int
+    cpu_quota: int
+    cpu_shares: int
+    cpuset: str
+    modes: Mapping[str, str]
+    mounts: tuple[Mount, ...]
+    devices: tuple[str, ...]
+    ports: tuple[Published, ...]
+    exposed: frozenset[int]
+    restart: str
+    restart_most: int
+    health: str
+    environment: tuple[str, ...]
+    command: tuple[str, ...]
+    ulimits: Mapping[str, Ulimit]
+    group_add: tuple[str, ...]
+    cgroup_parent: str
+    effective: Effective | None
+    effective_absent: str = ""
+
+    @property
+    def init(self) -> ProcessState | None:
+        """The container's first process."""
+        return self.effective.processes[0] if self.effective and self.effective.processes else None
+
+
+def container_facts(
+    inspected: Mapping[str, Any],
+    *,
+    effective: Effective | None,
+    effective_absent: str = "",
+    image_digests: Sequence[str] = (),
+    host_has_apparmor: bool = False,
+) -> ContainerFacts:
+    """Return the facts of one container from ``docker inspect``; ``MeasurementError`` for another shape."""
+    try:
+        return _facts(
+            inspected,
+            effective=effective,
+            effective_absent=effective_absent,
+            image_digests=tuple(image_digests),
+            host_has_apparmor=host_has_apparmor,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MeasurementError(
+            f"docker inspect of a container has another shape than expected: {type(error).__name__} {error}.",
+            slug="container-inspect",
+            hint="Is this a Docker engine with API 1.41 or newer?",
+        ) from error
+
+
+def _facts(
+    inspected: Mapping[str, Any],
+    *,
+    effective: Effective | None,
+    effective_absent: str,
+    image_digests: tuple[str, ...],
+    host_has_apparmor: bool,
+) -> ContainerFacts:
+    host, config, state = inspected["HostConfig"], inspected["Config"], inspected["State"]
+    restart = host["RestartPolicy"] or {}
+    return ContainerFacts(
+        name=_text(inspected["Name"]).lstrip("/"),
+        image_id=_text(inspected["Image"]),
+        image_name=_text(config["Image"]),
+        image_digests=image_digests,
+        running=_flag(state["Running"]),
+        user=_text(config["User"]),
+        privileged=_flag(host["Privileged"]),
+        cap_drop=normal(host["CapDrop"] or ()),
+        cap_add=normal(host["CapAdd"] or ()),
+        readonly_root=_flag(host["ReadonlyRootfs"]),
+        security_opt=tuple(host["SecurityOpt"] or ()),
+        apparmor=inspected.get("AppArmorProfile") or "",
+        host_has_apparmor=host_has_apparmor,
+        memory=_number(host["Memory"]),
+        memory_swap=_number(host["MemorySwap"]),
+        pids_limit=_number(host["PidsLimit"] or 0),
+        nano_cpus=_number(host["NanoCpus"]),
+        cpu_quota=_number(host["CpuQuota"]),
+        cpu_shares=_number(host["CpuShares"]),
+        cpuset=_text(host["CpusetCpus"]),
+        modes={key: host.get(f"{key}Mode") or "" for key in ("Network", "Pid", "Ipc", "UTS", "Userns")},
+        mounts=tuple(_mount(mount) for mount in inspected["Mounts"] or ()),
+        devices=_devices(host),
+        ports=_ports(host, inspected["NetworkSettings"]),
+        exposed=frozenset(int(port.partition("/")[0]) for port in config.get("ExposedPorts") or ()),
+        restart=restart.get("Name") or "no",
+        restart_most=_number(restart.get("MaximumRetryCount") or 0),
+        health=(state.get("Health") or {}).get("Status") or "none",
+        environment=tuple(config["Env"] or ()),
+        command=(*(config["Entrypoint"] or ()), *(config["Cmd"] or ())),
+        ulimits={
+            limit["Name"]: Ulimit(soft=limit["Soft"], hard=limit["Hard"]) for limit in host["Ulimits"] or ()
+        },
+        group_add=tuple(host["GroupAdd"] or ()),
+        cgroup_parent=_text(host["CgroupParent"]),
+        effective=effective,
+        effective_absent=effective_absent,
+    )
+
+
+def _mount(mount: Mapping[str, Any]) -> Mount:
+    source = _text(mount.get("Source") or mount.get("Name") or "")
+    return Mount(
+        kind=_text(mount["Type"]),
+        source=posixpath.normpath(source).replace("//", "/") if source else "",
+        target=posixpath.normpath(_text(mount["Destination"])),
+        writable=_flag(mount["RW"]),
+        propagation=mount.get("Propagation") or "",
+    )
+
+
+def _devices(host: Mapping[str, Any]) -> tuple[str, ...]:
+    devices = [_text(device["PathOnHost"]) for device in host.get("Devices") or ()]
+    requests = [f"driver {request.get('Driver') or '?'}" for request in host.get("DeviceRequests") or ()]
+    rules = [f"rule {rule}" for rule in host.get("DeviceCgroupRules") or ()]
+    return (*devices, *requests, *rules)
+
+
+def _ports(host: Mapping[str, Any], network: Mapping[str, Any]) -> tuple[Published, ...]:
+    """Return the published ports: those asked for, and those that the engine chose itself."""
+    chosen = network.get("Ports") or {}
+    asked = host.get("PortBindings") or {}
+    found = {
+        (binding.get("HostIp") or "", int(binding.get("HostPort") or 0), port)
+        for table in (asked, chosen)
+        for port, bindings in table.items()
+        for binding in bindings or ()
+    }
+    known = {(ip, port) for ip, number, port in found if number}
+    kept = sorted(entry for entry in found if entry[1] or (entry[0], entry[2]) not in known)
+    return tuple(Published(host_ip=ip, host_port=number, port=port) for ip, number, port in kept)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
+    return value
+
+
+def _number(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is no whole number")
+    return value

@@ -1,0 +1,154 @@
+"""The Docker engine: how it is reached, and what is asked of it. Every failure is a sentence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from release_gates.errors import MeasurementError, ProbeUnavailable
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+Result = TypeVar("Result")
+
+TIMEOUT_S = 60
+CHUNK_BYTES = 1 << 20
+
+
+class Engine:
+    """One engine, local or remote, as ``DOCKER_HOST`` says (unix, tcp with TLS, ssh). Close it."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        """Connect; ``ProbeUnavailable`` without the package, the engine, or the right to talk to it."""
+        self._environment = dict(os.environ if environment is None else environment)
+        self._api: Any = _connect(self._environment)
+
+    @property
+    def api(self) -> Any:
+        """The client of the SDK, for what this class does not do."""
+        return self._api
+
+    @cached_property
+    def has_apparmor(self) -> bool:
+        """Whether the engine's host confines by AppArmor."""
+        options = self.ask("info", self._api.info).get("SecurityOptions") or []
+        return any(option.startswith("name=apparmor") for option in options)
+
+    def container(self, name: str) -> dict[str, Any]:
+        """Return ``docker inspect`` of a container."""
+        return dict(self.ask(f"container {name}", lambda: self._api.inspect_container(name)))
+
+    def image(self, name: str) -> dict[str, Any]:
+        """Return ``docker inspect`` of an image."""
+        return dict(self.ask(f"image {name}", lambda: self._api.inspect_image(name)))
+
+    def history(self, image: str) -> list[dict[str, Any]]:
+        """Return the history of an image, newest first."""
+        return list(self.ask(f"image {image}", lambda: self._api.history(image)))
+
+    def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[str]:
+        """Return the ids of the containers that bear all of these labels, oldest last."""
+        wanted = [f"{key}={value}" if value else key for key, value in labels.items()]
+        found = self.ask("containers", lambda: self._api.containers(all=stopped, filters={"label": wanted}))
+        return [str(each["Id"]) for each in found]
+
+    def saved(self, image: str) -> Iterator[bytes]:
+        """Stream ``docker save`` of an image, about a MiB at a time."""
+        stream = self.ask(f"image {image}", lambda: iter(self._api.get_image(image, CHUNK_BYTES)))
+        while (chunk := self.ask(f"image {image}", lambda: next(stream, None))) is not None:
+            yield chunk
+
+    def ask(self, what: str, question: Callable[[], Result]) -> Result:
+        """Return an answer of the engine; its refusals and its silence become sentences."""
+        import docker.errors
+        import requests
+
+        try:
+            return question()
+        except docker.errors.NotFound as error:
+            raise MeasurementError(
+                f"{what}: the engine has none ({error.explanation}).",
+                slug="container-absent",
+                hint="`docker ps -a` and `docker images` list what there is.",
+            ) from None
+        except docker.errors.APIError as error:
+            raise MeasurementError(
+                f"{what}: the engine refuses: {error.explanation or error}.",
+                slug="container-engine-refused",
+                hint="Its log says more (journalctl -u docker).",
+            ) from None
+        except (requests.exceptions.RequestException, OSError) as error:
+            raise ProbeUnavailable(
+                f"{what}: the engine stopped answering: {error}.",
+                slug="container-engine-unreachable",
+                hint=START_HINT,
+            ) from None
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._api.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+START_HINT = "Start it (sudo systemctl start docker, or sudo dockerd), or let DOCKER_HOST name one that runs."
+
+
+def _connect(environment: Mapping[str, str]) -> APIClient:
+    try:
+        import docker
+        import docker.errors
+        import requests
+    except ImportError as error:
+        raise ProbeUnavailable(
+            "the Docker SDK is not installed.",
+            slug="container-package-missing",
+            hint="pip install 'pytest-release-gates[container]'",
+        ) from error
+    where = environment.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    client = None
+    try:
+        over_ssh = where.startswith("ssh://")
+        client = docker.from_env(environment=dict(environment), timeout=TIMEOUT_S, use_ssh_client=over_ssh)
+        client.ping()
+    except (
+        docker.errors.DockerException,
+        requests.exceptions.RequestException,
+        OSError,
+        ValueError,
+    ) as error:
+        if client is not None:
+            client.close()
+        if _is_denied(error):
+            raise ProbeUnavailable(
+                f"{where}: permission denied.",
+                slug="container-engine-denied",
+                hint="Run as root, or as a member of the group that owns the socket (docker).",
+            ) from None
+        raise ProbeUnavailable(
+            f"{where}: no Docker engine answers ({_short(error)}).",
+            slug="container-engine-unreachable",
+            hint=START_HINT,
+        ) from None
+    return client.api
+
+
+def _is_denied(error: BaseException) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, PermissionError) or "Permission denied" in str(seen):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _short(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 160 else f"{text[:157]}..."

@@ -1,0 +1,86 @@
+"""What a rule is, what it finds, and what it cannot decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad a broken rule is, declared from worst to best."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """Position in the order, 0 for the worst."""
+        return _ORDER[self]
+
+
+_ORDER = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One row of the catalogue. ``remedy`` is what to write instead; ``references`` are other catalogues'."""
+
+    id: str
+    title: str
+    severity: Severity
+    references: tuple[str, ...]
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that breaks a rule: what was declared, and what is in effect.
+
+    ``by_effect``: what was declared is fine, and something else took it away. ``instead`` overrides the
+    remedy of the catalogue.
+    """
+
+    declared: str
+    effective: str
+    instead: str = ""
+    by_effect: bool = False
+
+
+class Undecided(Exception):
+    """The facts that a rule needs could not be had; the text says which and why. Never a pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A fault of one subject (an image, a container, a Dockerfile) with the rule that it breaks."""
+
+    rule: Rule
+    subject: str
+    severity: Severity
+    fault: Fault
+
+    @property
+    def sentence(self) -> str:
+        """Rule, severity, subject, what is wrong, declared, in effect, and what to write instead."""
+        fault = self.fault
+        return (
+            f"{self.rule.id} ({self.severity}) {self.subject}: {self.rule.title}. "
+            f"Declared: {fault.declared}; in effect: {fault.effective}. "
+            f"Write instead: {fault.instead or self.rule.remedy}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A rule that could not be decided on one subject, and why."""
+
+    rule: Rule
+    subject: str
+    because: str
+
+    @property
+    def sentence(self) -> str:
+        """Rule, subject, why."""
+        return f"{self.rule.id} {self.subject}: cannot be decided: {self.because}"
