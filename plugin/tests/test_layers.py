@@ -25,7 +25,7 @@ MAY_IMPORT = {
     },
     "proof": {"policy", "judge", "ledger", "candidate", "model"},
     "promotion": {"judge", "ledger", "candidate", "model"},
-    "probes": {"judge", "model"},
+    "probes": {"host", "judge", "model"},
     "policy": {"model"},
     "judge": {"model"},
     "ledger": {"model"},

@@ -171,6 +171,8 @@ def _against_baseline(
         yield Outcome.INCONCLUSIVE, f"{name}: the ledger does not know what is live, so there is no baseline"
     elif live.candidate is None:
         yield Outcome.WARN, f"{name}: first release, nothing to compare with ({live.reason})"
+    elif measurement.no_baseline:
+        yield Outcome.WARN, f"{name} has no baseline yet: {measurement.no_baseline}"
     elif measurement.paired is not None:
         found, because = pairs.judge_pair(name, measurement.paired, rule.baseline)
         if found is not Outcome.PASS:

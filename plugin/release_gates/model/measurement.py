@@ -14,7 +14,8 @@ class Measurement(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     ``value`` is finite, or None with ``absent`` and the reason: ``missing`` could not be had,
     ``not_applicable`` has no meaning in this run, ``error`` means that measuring it failed. ``baseline`` is
-    the value of the live build, measured in the same run and the same unit. ``distribution`` maps quantile
+    the value of the live build, measured in the same run and the same unit; ``no_baseline`` says why it
+    has none. ``distribution`` maps quantile
     names to values in ``unit``. ``paired`` are the processes behind a benchmark's value and its baseline's,
     ``tail`` the samples behind a quantile. ``attested`` names who answers for a value that was not measured
     (``release-gates record``).
@@ -25,6 +26,7 @@ class Measurement(Record, frozen=True, kw_only=True, omit_defaults=True):
     unit: str = ""
     samples: int | None = None
     baseline: float | None = None
+    no_baseline: str = ""
     key: str = ""
     distribution: dict[str, float] = {}
     absent: Literal["", "missing", "not_applicable", "error"] = ""

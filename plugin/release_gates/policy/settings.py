@@ -20,9 +20,11 @@ from release_gates.policy.mistake import At, Mistakes, suggestion
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 BUILT_IN = {
+    "benchmark": "release_gates.probes.benchmark.settings:BenchmarkSettings",
     "coverage": "release_gates.probes.coverage.settings:CoverageSettings",
     "findings": "release_gates.probes.sarif.settings:FindingsSettings",
     "junit": "release_gates.probes.junit.settings:JunitSettings",
+    "machine": "release_gates.probes.machine.settings:MachineSettings",
     "service": "release_gates.probes.service.settings:ServiceSettings",
 }
 """Sub-table -> "module:type" of the probes in this package."""

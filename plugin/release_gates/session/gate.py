@@ -65,6 +65,21 @@ class Gate:
         """Return the gate's settings of one probe (the sub-table in policy), defaults where it has none."""
         return settings_for(self._spec, kind)
 
+    def policy_file(self, path: str) -> str | None:
+        """Return the text of a file below the policy folder as this run's rules have it, None without one.
+
+        Such files (``findings/security.json``) are part of the rules digest. ``MeasurementError`` where
+        nothing is decided, because no rules are kept then.
+        """
+        if not self._briefing.environment:
+            raise MeasurementError(
+                f"gates/{path} belongs to the rules of a run, and this run decides nothing.",
+                slug="no-rules",
+                hint="Run it as `pytest -m gate_ENVIRONMENT`.",
+            )
+        rules = self._store.get(self._briefing.policy.digest).read_text(encoding="utf-8")
+        return msgspec.json.decode(rules, type=dict[str, str]).get(path)
+
     # -- who is measured --------------------------------------------------------------------------
 
     @property
@@ -99,12 +114,14 @@ class Gate:
         baseline: float | None = None,
         key: str = "",
         distribution: Mapping[str, float] | None = None,
+        no_baseline: str = "",
     ) -> None:
         """Record one observed value; it is judged when the test's call ends.
 
-        ``baseline`` is the live build's value from this same run, in the same unit; ``samples`` how many
-        observations stand behind the value; ``distribution`` quantiles in the same unit; ``key`` tells
-        several values of one name apart. Raises ``MeasurementError`` for a value that is no finite real
+        ``baseline`` is the live build's value from this same run, in the same unit, or ``no_baseline`` says
+        why it cannot have one: then a baseline rule is WARN. ``samples`` is how many observations stand behind
+        the value; ``distribution`` quantiles in the same unit; ``key`` tells several values of one name apart.
+        Raises ``MeasurementError`` for a value that is no finite real
         number, an unknown unit, a name measured twice, or after the call: such a test is ERROR even if
         it swallows the exception.
         """
@@ -119,6 +136,7 @@ class Gate:
                 quantile: self._number(f"{name} ({quantile})", at)
                 for quantile, at in (distribution or {}).items()
             },
+            no_baseline=no_baseline,
         )
         self._keep(measurement)
 

@@ -1,0 +1,140 @@
+"""All benchmarks of a suite, measured in rounds: one fresh process each, until every one is decided.
+
+In rounds, because a disturbance of half a minute then touches one process of each benchmark and not all
+processes of one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from statistics import median
+
+import msgspec
+
+from release_gates.errors import GateError, MeasurementError
+from release_gates.host.quiet import Noise
+from release_gates.judge.pairs import next_round
+from release_gates.judge.sequential import Step
+from release_gates.model.limit import Limit
+from release_gates.model.paired import Paired, PairPlan, ProcessPair, Side
+from release_gates.probes.benchmark.runner import ProcessRun
+
+Measure = Callable[[str, int, Side], tuple[ProcessRun, Noise]]
+"""Runs one fresh process: benchmark, seed, side that is loaded first."""
+
+SIDES: tuple[Side, Side] = ("baseline", "candidate")
+
+
+@dataclass(slots=True)
+class Series:
+    """One benchmark on its way: what its processes measured so far, and what went wrong."""
+
+    limits: Sequence[Limit]
+    paired: Paired
+    runs: list[ProcessRun] = field(default_factory=list)
+    failure: GateError | None = None
+
+    @property
+    def step(self) -> Step | None:
+        """What has to be measured next; None when it is decided or failed."""
+        return None if self.failure else next_round(self.paired, self.limits)
+
+    def add(self, process: ProcessPair, *, fresh: bool) -> None:
+        """Add a process to the first series, or to that of the confirmation."""
+        if fresh:
+            self.paired = msgspec.structs.replace(
+                self.paired, confirmation=(*self.paired.confirmation, process)
+            )
+        else:
+            self.paired = msgspec.structs.replace(self.paired, processes=(*self.paired.processes, process))
+
+    def per_operation_ns(self, side: Side) -> float:
+        """Return the median over all processes of a side's CPU nanoseconds for one operation."""
+        return median(
+            median(pair[SIDES.index(side)] for pair in run.pairs) / (run.iterations * run.operations)
+            for run in self.runs
+        )
+
+
+def measure_rounds(
+    limits: Mapping[str, Sequence[Limit]],
+    *,
+    plan: PairPlan,
+    measure: Measure,
+    may_differ: Callable[[str], bool],
+    random: Random,
+) -> dict[str, Series]:
+    """Measure every benchmark until its baseline rules are decided, or its last look is over.
+
+    ``limits`` are those rules by benchmark. ``may_differ`` tells of which the work may be another than the
+    baseline's. What goes wrong with one stays with that one.
+    """
+    suite = {
+        name: Series(limits=rules, paired=Paired(plan=plan, processes=())) for name, rules in limits.items()
+    }
+    while pending := [(name, step) for name, series in suite.items() if (step := series.step) is not None]:
+        random.shuffle(pending)
+        for name, step in pending:
+            _one_process(name, suite[name], step, measure, may_differ(name), random)
+    return suite
+
+
+def _one_process(
+    name: str, series: Series, step: Step, measure: Measure, may_differ: bool, random: Random
+) -> None:
+    fresh = len(series.paired.processes) >= step.processes
+    done = series.paired.confirmation if fresh else series.paired.processes
+    try:
+        run, noise = measure(name, random.getrandbits(32), SIDES[len(done) % 2])
+        check_run(name, run, may_differ=may_differ)
+    except GateError as error:
+        series.failure = error
+        return
+    series.runs.append(run)
+    series.add(process_of(run, noise), fresh=fresh)
+
+
+def check_run(name: str, run: ProcessRun, *, may_differ: bool) -> None:
+    """Refuse by MeasurementError what ran, and measured nothing that can be compared."""
+    if run.idle:
+        raise MeasurementError(
+            f"{name} does no work in the {' and the '.join(run.idle)}: its time does not grow with the "
+            "iterations.",
+            slug="benchmark-idle",
+            hint="Did the compiler leave it out? Let its result depend on all that it does",
+        )
+    if not run.same_work and not may_differ:
+        raise MeasurementError(
+            f"{name} does other work in the candidate than in the baseline: their results differ.",
+            slug="benchmark-other-work",
+            hint="If that is meant, name it under changed_work in the policy",
+        )
+    if not run.pairs:
+        raise MeasurementError(
+            f"{name}: each of {run.dropped} pairs of slices was preempted.",
+            slug="benchmark-all-preempted",
+            hint="The host is too busy: measure again with --gate-wait-quiet 20m",
+        )
+
+
+def process_of(run: ProcessRun, noise: Noise) -> ProcessPair:
+    """Reduce a process to its median log ratio and the spread of it."""
+    ratios = [math.log(candidate / baseline) for baseline, candidate in run.pairs]
+    middle = median(ratios)
+    return ProcessPair(
+        ratio=middle,
+        spread=median(abs(ratio - middle) for ratio in ratios),
+        kept=len(run.pairs),
+        dropped=run.dropped,
+        first=run.first,
+        seed=run.seed,
+        others=_known(noise.others),
+        steal=_known(noise.steal),
+    )
+
+
+def _known(share: float) -> float | None:
+    return share if math.isfinite(share) else None

@@ -1,0 +1,268 @@
+"""Benchmarks of two real shared objects, measured in turn and judged by the rules of a policy."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from release_gates.errors import MeasurementError
+from release_gates.judge.limits import judge_measurements
+from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.event import Live
+from release_gates.model.limit import LimitRule
+from release_gates.model.measurement import Measurement
+from release_gates.model.outcome import Outcome
+from release_gates.model.paired import Paired
+from release_gates.model.verdict import LimitJudgement
+from release_gates.policy.grammar import parse_limit
+from release_gates.probes.benchmark.comparison import GateBenchmark
+from release_gates.probes.benchmark.settings import BenchmarkSettings
+
+SOURCE = """
+#include <stdlib.h>
+#include "paired.h"
+
+#ifndef WORK
+#define WORK 100
+#endif
+#ifndef CHANGE
+#define CHANGE 0
+#endif
+
+static void* create(uint64_t seed) {
+    uint64_t* state = malloc(sizeof *state);
+    *state = seed | 1;
+    return state;
+}
+
+static void work(uint64_t count) {
+    uint64_t value = 3;
+    for (uint64_t i = 0; i < count; ++i) {
+        value *= 0x9E3779B97F4A7C15U;
+        __asm__ volatile("" : "+r"(value));
+    }
+}
+
+static uint64_t run(void* state, uint64_t iterations) {
+    for (uint64_t i = 0; i < iterations; ++i) {
+        work(WORK);
+    }
+#ifdef CRASH
+    abort();
+#endif
+    return *(uint64_t*)state + iterations + CHANGE;
+}
+
+static uint64_t steady(void* state, uint64_t iterations) {
+#ifndef IDLE
+    for (uint64_t i = 0; i < iterations; ++i) {
+        work(100);
+    }
+#endif
+    return *(uint64_t*)state + iterations;
+}
+
+static const struct paired_benchmark table[] = {
+    {"book/match", 1, create, run, free},
+#ifdef RENAMED
+    {"book/steadier", 1, create, steady, free},
+#else
+    {"book/steady", 1, create, steady, free},
+#endif
+};
+PAIRED_SUITE(table)
+"""
+
+LIVE = Live(
+    environment="staging",
+    candidate=ReleaseCandidate(name="e", version="1.0.0", commit="c", artifacts=()),
+    since=datetime(2026, 1, 31, tzinfo=UTC),
+)
+QUICK = {"looks": [6, 12], "confirm": 6, "pairs": 30, "slice_us": 200, "timeout_s": 30.0}
+
+
+@dataclass
+class Build:
+    """A candidate or baseline that is one shared object."""
+
+    library: Path
+    version: str = "1.1.0"
+
+    def artifact(self, name: str) -> Path:
+        assert name == "core-benchmarks.so"
+        return self.library
+
+
+@dataclass
+class Gate:
+    """The gate's side of the probe, which keeps what is recorded."""
+
+    candidate: Build
+    baseline: Build | None
+    said: dict[str, object] = field(default_factory=dict)
+    limits: tuple[LimitRule, ...] = (
+        LimitRule(name="*.cpu_time", baseline=parse_limit("<= 4 %", "baseline")),
+    )
+    recorded: list[Measurement] = field(default_factory=list)
+    attached: list[str] = field(default_factory=list)
+
+    def settings(self, kind: type[BenchmarkSettings]) -> BenchmarkSettings:
+        return msgspec.convert({**QUICK, **self.said}, kind)
+
+    def measure(
+        self, name: str, value: float, unit: str, *, samples: int | None = None, no_baseline: str = ""
+    ) -> None:
+        self.recorded.append(
+            Measurement(name=name, value=value, unit=unit, samples=samples, no_baseline=no_baseline)
+        )
+
+    def measure_paired(self, name: str, paired: Paired, unit: str, *, value: float, baseline: float) -> None:
+        self.recorded.append(Measurement(name=name, value=value, unit=unit, baseline=baseline, paired=paired))
+
+    def failed(self, name: str, because: str) -> None:
+        self.recorded.append(Measurement(name=name, absent="error", because=because))
+
+    def missing(self, name: str, because: str) -> None:
+        self.recorded.append(Measurement(name=name, absent="missing", because=because))
+
+    def attach(self, name: str, path: Path) -> None:
+        self.attached.append(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One shared object for each way in which a build can differ."""
+    import release_gates.probes.benchmark as probe
+
+    native = Path(probe.__file__).parent / "native"
+    folder = tmp_path_factory.mktemp("libraries")
+    (folder / "suite.c").write_text(SOURCE, encoding="utf-8")
+    flags = {
+        "same": [],
+        "slow": ["-DWORK=112"],
+        "crash": ["-DCRASH"],
+        "idle": ["-DIDLE"],
+        "other": ["-DCHANGE=7"],
+        "renamed": ["-DRENAMED"],
+    }
+    compiler = shutil.which("gcc") or "cc"
+    for name, define in flags.items():
+        options = ["-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wl,-Bsymbolic", "-Wl,--build-id"]
+        out = str(folder / f"{name}.so")
+        subprocess.run(
+            [compiler, *options, f"-I{native}", *define, str(folder / "suite.c"), "-o", out], check=True
+        )
+    return {name: folder / f"{name}.so" for name in flags}
+
+
+def judged(gate: Gate, folder: Path, *, live: Live | None = LIVE) -> dict[str, LimitJudgement]:
+    GateBenchmark(gate, folder).measure()
+    found = judge_measurements(gate.limits, gate.recorded, live=live)
+    return {judgement.name: judgement for judgement in found}
+
+
+def gate(libraries: dict[str, Path], candidate: str, baseline: str | None = "same", **said: object) -> Gate:
+    live = None if baseline is None else Build(libraries[baseline], "1.0.0")
+    return Gate(Build(libraries[candidate]), live, said)
+
+
+def test_the_same_build_is_equivalent(libraries: dict[str, Path], tmp_path: Path) -> None:
+    same = gate(libraries, "same")
+    found = judged(same, tmp_path)
+    assert sorted(found) == ["book/match.cpu_time", "book/steady.cpu_time"]
+    assert not [
+        judgement for judgement in found.values() if judgement.outcome in (Outcome.FAIL, Outcome.ERROR)
+    ]
+    details = msgspec.json.decode(same.attached[0])
+    assert details["conditions"]["cpu_model"]
+    assert details["benchmarks"]["book/match"]["builds"][0]
+
+
+def test_a_slower_one_is_found_confirmed_and_counted(libraries: dict[str, Path], tmp_path: Path) -> None:
+    found = judged(gate(libraries, "slow"), tmp_path)["book/match.cpu_time"]
+    assert found.outcome is Outcome.FAIL, found
+    assert "slower than the baseline" in found.because
+    assert "Instructions: +1" in found.because
+
+
+@pytest.mark.parametrize(
+    ("candidate", "name", "outcome", "because"),
+    [
+        ("crash", "book/match", Outcome.ERROR, "SIGABRT"),
+        ("idle", "book/steady", Outcome.ERROR, "does no work in the candidate"),
+        ("other", "book/match", Outcome.ERROR, "does other work"),
+        ("renamed", "book/steady", Outcome.MISSING, "the candidate has lost it"),
+        ("renamed", "book/steadier", Outcome.WARN, "no baseline yet: 1.0.0 has no such benchmark"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_by_name(
+    libraries: dict[str, Path], tmp_path: Path, candidate: str, name: str, outcome: Outcome, because: str
+) -> None:
+    found = judged(gate(libraries, candidate), tmp_path)[f"{name}.cpu_time"]
+    assert found.outcome is outcome, found
+    assert because in found.because
+
+
+def test_one_that_crashes_leaves_the_others(libraries: dict[str, Path], tmp_path: Path) -> None:
+    found = judged(gate(libraries, "crash"), tmp_path)
+    assert found["book/steady.cpu_time"].outcome is not Outcome.ERROR
+
+
+def test_work_may_change_where_policy_says_so(libraries: dict[str, Path], tmp_path: Path) -> None:
+    found = judged(gate(libraries, "other", changed_work=["book/match"]), tmp_path)
+    assert found["book/match.cpu_time"].outcome is not Outcome.ERROR
+
+
+def test_a_pattern_that_names_nothing_is_missing(libraries: dict[str, Path], tmp_path: Path) -> None:
+    found = judged(gate(libraries, "same", benchmarks=["book/steady", "ring/*"]), tmp_path)
+    assert found["ring/*.cpu_time"].outcome is Outcome.MISSING
+    assert "book/match.cpu_time" not in found
+
+
+@pytest.mark.parametrize(
+    ("live", "outcome"),
+    [
+        (None, Outcome.INCONCLUSIVE),
+        (msgspec.structs.replace(LIVE, candidate=None, reason="new venue"), Outcome.WARN),
+    ],
+)
+def test_without_a_baseline_only_a_recorded_first_release_goes_on(
+    libraries: dict[str, Path], tmp_path: Path, live: Live | None, outcome: Outcome
+) -> None:
+    found = judged(gate(libraries, "same", None), tmp_path, live=live)
+    assert {judgement.outcome for judgement in found.values()} == {outcome}
+
+
+def test_an_object_without_a_table_is_refused(tmp_path: Path, libraries: dict[str, Path]) -> None:
+    text = tmp_path / "text.so"
+    text.write_text("no library", encoding="utf-8")
+    with pytest.raises(MeasurementError, match="cannot be measured"):
+        GateBenchmark(Gate(Build(text), Build(libraries["same"])), tmp_path).measure()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"looks": []},
+        {"looks": [2]},
+        {"looks": [12, 6]},
+        {"confirm": 1},
+        {"false_alarm": 0.0},
+        {"wrong_pass": 1.0},
+        {"pairs": 1},
+        {"slice_us": 1},
+        {"timeout_s": 0.0},
+        {"benchmarks": []},
+        {"looks": [2000]},
+        {"threshold": 3},
+    ],
+)
+def test_settings_that_decide_nothing_are_refused(said: dict[str, object]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({**QUICK, **said}, BenchmarkSettings)
