@@ -75,6 +75,8 @@ def _findings(rule: LimitRule, measurement: Measurement, live: Live | None) -> I
     name = measurement.name
     if measurement.absent == "not_applicable":
         yield Outcome.WARN, f"{name} does not apply: {measurement.because}"
+    elif measurement.absent == "inconclusive":
+        yield Outcome.INCONCLUSIVE, f"{name} cannot be decided: {measurement.because}"
     elif measurement.absent == "error":
         yield Outcome.ERROR, f"{name} could not be measured: {measurement.because}"
     elif measurement.absent or measurement.value is None:

@@ -13,7 +13,8 @@ class Measurement(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One observed value, identified by gate and name (and ``key`` where one name occurs in a series).
 
     ``value`` is finite, or None with ``absent`` and the reason: ``missing`` could not be had,
-    ``not_applicable`` has no meaning in this run, ``error`` means that measuring it failed. ``baseline`` is
+    ``not_applicable`` has no meaning in this run, ``inconclusive`` cannot be decided by what was seen (the
+    host lacks the hardware), ``error`` means that measuring it failed. ``baseline`` is
     the value of the live build, measured in the same run and the same unit; ``no_baseline`` says why it
     has none. ``distribution`` maps quantile
     names to values in ``unit``. ``paired`` are the processes behind a benchmark's value and its baseline's,
@@ -29,7 +30,7 @@ class Measurement(Record, frozen=True, kw_only=True, omit_defaults=True):
     no_baseline: str = ""
     key: str = ""
     distribution: dict[str, float] = {}
-    absent: Literal["", "missing", "not_applicable", "error"] = ""
+    absent: Literal["", "missing", "not_applicable", "inconclusive", "error"] = ""
     because: str = ""
     attested: str = ""
     paired: Paired | None = None

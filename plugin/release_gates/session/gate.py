@@ -174,6 +174,10 @@ class Gate:
         """Say why a value could not be had. Its limits are MISSING, with this reason."""
         self._keep(Measurement(name=name, absent="missing", because=because))
 
+    def inconclusive(self, name: str, because: str) -> None:
+        """Say why what was seen cannot decide a value (the host lacks the hardware). Its limits are that."""
+        self._keep(Measurement(name=name, absent="inconclusive", because=because))
+
     def not_applicable(self, name: str, because: str) -> None:
         """Say why a value has no meaning in this run. Its limits are WARN, with this reason."""
         self._keep(Measurement(name=name, absent="not_applicable", because=because))

@@ -73,6 +73,7 @@ def test_no_finite_number_never_passes(value: float, limit: str) -> None:
         (rule("<= 5 ms"), None, {}, Outcome.MISSING),
         (rule("<= 5 ms"), None, {"absent": "missing", "because": "x"}, Outcome.MISSING),
         (rule("<= 5 ms"), None, {"absent": "not_applicable", "because": "x"}, Outcome.WARN),
+        (rule("<= 5 ms"), None, {"absent": "inconclusive", "because": "x"}, Outcome.INCONCLUSIVE),
         (rule("<= 5 ms"), 1.0, {"unit": "MiB"}, Outcome.ERROR),
         (rule("<= 5 ms", min_samples=10), 1.0, {}, Outcome.INCONCLUSIVE),
         (rule("<= 5 ms", min_samples=10), 9.0, {"samples": 9}, Outcome.INCONCLUSIVE),
