@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from release_gates.cli.parts import Part
 from release_gates.errors import PolicyError
@@ -35,7 +36,19 @@ def cells_to_learn(gate: GateSpec, pairs: Sequence[str]) -> tuple[str, ...]:
     return (cell_of(gate, pairs),) if pairs or not gate.matrix else gate.cells
 
 
+class Learned(NamedTuple):
+    """What was written into policy, as data and in lines."""
+
+    data: dict[str, object]
+    lines: list[str]
+
+
 def learn(part: Part, ids: Sequence[str], replaced: Callable[[str], bool]) -> None:
+    """Write the gate's expected file, and tell what changed in it."""
+    part.project.say(*learned(part, ids, replaced))
+
+
+def learned(part: Part, ids: Sequence[str], replaced: Callable[[str], bool]) -> Learned:
     """Write the gate's expected file: ``ids`` instead of the lines that they replace; all others stay."""
     old = part.policy.expected.get(part.gate.name, ())
     new = tuple(sorted({*ids, *(test for test in old if not replaced(test))}))
@@ -43,14 +56,12 @@ def learn(part: Part, ids: Sequence[str], replaced: Callable[[str], bool]) -> No
     path = part.project.policy_dir / "expected" / f"{part.gate.name}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render_expected(new), encoding="utf-8")
-    part.project.say(
-        {"added": added, "removed": removed},
-        [
-            f"expected/{path.name}: {len(added)} added, {len(removed)} removed, {len(new)} in all",
-            *(f"  + {test}" for test in added),
-            *(f"  - {test}" for test in removed),
-        ],
-    )
+    lines = [
+        f"expected/{path.name}: {len(added)} added, {len(removed)} removed, {len(new)} in all",
+        *(f"  + {test}" for test in added),
+        *(f"  - {test}" for test in removed),
+    ]
+    return Learned({"added": added, "removed": removed}, lines)
 
 
 def _check_pair(gate: GateSpec, key: str, value: str) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +11,7 @@ import click
 import msgspec
 
 from release_gates.candidate.store import ArtifactStore
-from release_gates.cli.expecting import learn
+from release_gates.cli.expecting import Learned, cell_of, cells_to_learn, learned
 from release_gates.cli.importing import refusing_results
 from release_gates.cli.parts import Part, check_age, part_for, read_source, write_part
 from release_gates.cli.project import Project, width
@@ -21,6 +20,7 @@ from release_gates.model.evidence import Source, TestRecord
 from release_gates.model.measurement import Attachment
 from release_gates.model.outcome import Outcome
 from release_gates.policy.settings import settings_for
+from release_gates.probes.junit.records import in_cell
 from release_gates.probes.sarif.assessment import (
     Judged,
     described,
@@ -29,6 +29,7 @@ from release_gates.probes.sarif.assessment import (
     record_id,
     to_record,
 )
+from release_gates.probes.sarif.checkout import Checkout
 from release_gates.probes.sarif.completeness import (
     check_commit,
     check_run,
@@ -44,6 +45,7 @@ from release_gates.probes.sarif.places import Places
 from release_gates.probes.sarif.settings import FindingsSettings
 from release_gates.report.text import wrapped
 
+REVIEW = "next: review and commit it; it is part of the policy, so that evidence has to be taken anew"
 NO_COMMIT = "the file does not say which commit was analysed"
 
 
@@ -53,6 +55,7 @@ class Import(NamedTuple):
     part: Part
     settings: FindingsSettings
     now: datetime
+    cell: str
 
 
 class Read(NamedTuple):
@@ -67,6 +70,7 @@ class Read(NamedTuple):
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--gate", required=True, help="The gate that these findings belong to.")
 @click.option("--environment", help="Whose entry; needed where several ask for the gate.")
+@click.option("--cell", "pairs", multiple=True, metavar="KEY=VALUE", help="The cell of the gate's matrix.")
 @click.option("--output", type=click.Path(path_type=Path), help="The evidence file to write.")
 @click.option("--accept-known", is_flag=True, help="Write gates/findings/GATE.json, and no evidence.")
 @click.option("--expect", is_flag=True, help="Write gates/expected/GATE.txt, and no evidence.")
@@ -77,6 +81,7 @@ def sarif(
     files: tuple[Path, ...],
     gate: str,
     environment: str | None,
+    pairs: tuple[str, ...],
     output: Path | None,
     accept_known: bool,
     expect: bool,
@@ -91,17 +96,22 @@ def sarif(
             "Say either --output FILE, to write evidence, or --accept-known or --expect, to write policy."
         )
     part = part_for(project, gate, environment)
-    this = Import(part, settings_for(part.gate, FindingsSettings), datetime.now(UTC))
+    cell = cell_of(part.gate, pairs) if output is not None or accept_known else ""
+    this = Import(part, settings_for(part.gate, FindingsSettings), datetime.now(UTC), cell)
     if output is not None and output.exists():
         raise _exists(output)
     reads = _read_all(this, files)
     found = {test: findings for read in reads for test, findings in read.findings.items()}
+    written = {}
     if accept_known:
-        _accept(this, found)
+        written["known"] = _accept(this, found)
     if expect:
-        learn(part, list(found), lambda test: test in found)
+        written["expected"] = _expect(part, found, pairs)
     if output is not None:
         _write(this, output, reads)
+    else:
+        data = {name: each.data for name, each in written.items()}
+        project.say(data, [line for each in written.values() for line in each.lines] + [REVIEW])
 
 
 def _read_all(this: Import, files: Sequence[Path]) -> list[Read]:
@@ -150,7 +160,7 @@ def _read(this: Import, file: Path) -> Read:
 def _read_run(this: Import, run: ToolRun, file: str, place: str) -> tuple[str, tuple[Finding, ...]]:
     root = this.part.project.root.resolve()
     tool = check_run(run, file=file, place=place)
-    places, checkout = Places(run, root.as_posix()), _Checkout(root)
+    places, checkout = Places(run, root.as_posix()), Checkout(root)
     check_commit(
         run,
         this.part.candidate.commit,
@@ -160,37 +170,6 @@ def _read_run(this: Import, run: ToolRun, file: str, place: str) -> tuple[str, t
     )
     check_sources(run, places, checkout.digest_of, file=file, place=place)
     return tool, findings_of(run, tool, places, checkout.lines_of, file=file, place=place)
-
-
-class _Checkout:
-    """The sources below a folder; nothing outside of it is opened."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root.resolve()
-        self._read: dict[str, bytes | None] = {}
-
-    def digest_of(self, path: str) -> str | None:
-        """Return the SHA-256 of a source, None where it is not there."""
-        data = self._content(path)
-        return None if data is None else hashlib.sha256(data).hexdigest()
-
-    def lines_of(self, path: str) -> list[str] | None:
-        """Return the lines of a source, None where it is not there."""
-        data = self._content(path)
-        return None if data is None else data.decode("utf-8", "replace").split("\n")
-
-    def _content(self, path: str) -> bytes | None:
-        if path not in self._read:
-            self._read[path] = self._opened(path)
-        return self._read[path]
-
-    def _opened(self, path: str) -> bytes | None:
-        try:
-            real = (self._root / path).resolve()
-            inside = real.is_relative_to(self._root) and real.is_file()
-            return real.read_bytes() if inside else None
-        except (OSError, ValueError):
-            return None
 
 
 def _name(root: Path, file: Path) -> str:
@@ -207,10 +186,10 @@ def _known(this: Import) -> tuple[KnownFinding, ...]:
     return read_known(f"{project.policy_dir.name}/{name}", text, today=this.now.date())
 
 
-def _accept(this: Import, found: Mapping[str, Sequence[Finding]]) -> None:
+def _accept(this: Import, found: Mapping[str, Sequence[Finding]]) -> Learned:
     old, project, gate = _known(this), this.part.project, this.part.gate.name
     counted = {
-        test: [each for each in findings if not is_suppressed(each, this.settings)]
+        in_cell(test, this.cell): [each for each in findings if not is_suppressed(each, this.settings)]
         for test, findings in found.items()
     }
     new = known_after(old, counted, today=this.now.date())
@@ -222,10 +201,14 @@ def _accept(this: Import, found: Mapping[str, Sequence[Finding]]) -> None:
     lines = [f"{FOLDER}/{gate}.json: {len(added)} added, {len(removed)} removed, {len(new)} in all"]
     for sign, entries in (("+", added), ("-", removed)):
         lines += [f"  {sign} {each.severity} {each.rule} at {each.path}: {each.text}" for each in entries]
-    lines.append(
-        "next: review and commit it; it is part of the policy, so that evidence has to be taken anew"
-    )
-    project.say({"added": added, "removed": removed}, lines)
+    return Learned({"added": added, "removed": removed}, lines)
+
+
+def _expect(part: Part, tests: Iterable[str], pairs: Sequence[str]) -> Learned:
+    """Expect these records in the cell that is named, else in every cell of the gate's matrix."""
+    cells = cells_to_learn(part.gate, pairs)
+    ids = [in_cell(test, cell) for test in tests for cell in cells]
+    return learned(part, ids, lambda test: test in ids)
 
 
 def _write(this: Import, output: Path, reads: Sequence[Read]) -> None:
@@ -234,7 +217,8 @@ def _write(this: Import, output: Path, reads: Sequence[Read]) -> None:
     records, lines = [], []
     for read in reads:
         attachment = Attachment(name=Path(read.source.path).name, sha256=_stored(store, read.source))
-        for test, findings in read.findings.items():
+        for name, findings in read.findings.items():
+            test = in_cell(name, this.cell)
             own = [entry for entry in known if entry.test == test]
             judged = judge_findings(findings, own, this.settings, today=this.now.date())
             record = to_record(
@@ -245,9 +229,11 @@ def _write(this: Import, output: Path, reads: Sequence[Read]) -> None:
                 attachment=attachment,
                 finished=read.taken,
             )
+            record = msgspec.structs.replace(record, cell=this.cell)
             records.append(record)
             lines += _told(record, judged)
-    write_part(part, output, records, [read.source for read in reads])
+    sources = [msgspec.structs.replace(read.source, cell=this.cell) for read in reads]
+    write_part(part, output, records, sources)
     _say(part, output, records, lines)
 
 

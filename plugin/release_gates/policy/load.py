@@ -31,6 +31,9 @@ from release_gates.policy.table import Table
 
 Drafts = dict[str, GateDraft]
 
+FINDINGS = "findings"
+"""Where the files of known findings lie, one for each gate that has some."""
+
 
 def load_policy(folder: Path, *, tool: str) -> Policy:
     """Return the policy in a folder; ``tool`` is the version that reads it, and part of its digest.
@@ -57,6 +60,8 @@ def _policy(snapshot: Snapshot, mistakes: Mistakes) -> Policy:
     path = read_path(snapshot, mistakes)
     environments = _environments(path, snapshot, mistakes) if path else ()
     expected = _expected(environments, snapshot, mistakes) if path else {}
+    if path:
+        _refuse_strange_findings(environments, snapshot, mistakes)
     mistakes.raise_any()
     return Policy(environments=environments, expected=expected, digest=digest)
 
@@ -231,3 +236,15 @@ def _expected(
                 sentence = f"belongs to no gate.{suggestion(name, gates)}"
                 mistakes.add(At(file), sentence, "strange-file")
     return expected
+
+
+def _refuse_strange_findings(
+    environments: tuple[EnvironmentPolicy, ...], snapshot: Snapshot, mistakes: Mistakes
+) -> None:
+    """Note each file of known findings that no gate reads: what it accepts would be accepted by nobody."""
+    gates = sorted({gate.name for environment in environments for gate in environment.gates})
+    for file in sorted(name for name in snapshot if name.startswith(f"{FINDINGS}/")):
+        name = file.removeprefix(f"{FINDINGS}/").removesuffix(".json")
+        if name not in gates or not file.endswith(".json"):
+            sentence = f"belongs to no gate.{suggestion(name, gates)}"
+            mistakes.add(At(file), sentence, "strange-file")

@@ -215,3 +215,46 @@ def test_misspelt_severity_is_a_mistake_in_policy(project):
     policy = project.root / "gates/staging.toml"
     policy.write_text(policy.read_text() + 'hihg = "block"\n')
     assert "Did you mean 'high'?" in called(project, "check").output
+
+
+def test_known_and_expected_at_once_is_one_json_document(project):
+    said = called(project, "--json", *IMPORT, "--expect", "--accept-known")
+    assert said.exit_code == 0
+    document = json.loads(said.output)
+    assert [each["rule"] for each in document["known"]["added"]] == ["S307"]
+    assert document["expected"]["added"] == ["sarif:ruff::ruff.sarif"]
+
+
+def test_each_cell_of_the_matrix_has_to_be_imported(project):
+    policy = project.root / "gates/staging.toml"
+    policy.write_text(policy.read_text() + '[gate.security.matrix]\nos = ["arm", "x86"]\n')
+    project.write("app/bad.py", "def f(x):\n    return x\n")
+    scan(project)
+    assert called(project, *IMPORT, "--output", "0.jsonl").exit_code == 2
+    assert called(project, *IMPORT, "--expect").exit_code == 0
+    assert called(project, *IMPORT, "--cell", "os=arm", "--output", "arm.jsonl").exit_code == 0
+    project.run("--gate-part", "--gate-evidence", "smoke.jsonl")
+    held = project.cli("decide", "--environment", "staging", "arm.jsonl", "smoke.jsonl")
+    assert (held.status, held.promotes) == (10, False)
+    assert "sarif:ruff::ruff.sarif[os=x86]" in held.sentences
+    edit(project, lambda run: run["tool"]["driver"].update(fullName="ruff for x86"))
+    assert called(project, *IMPORT, "--cell", "os=x86", "--output", "x86.jsonl").exit_code == 0
+    decided = project.cli("decide", "--environment", "staging", "arm.jsonl", "x86.jsonl", "smoke.jsonl")
+    assert decided.promotes, decided.output
+
+
+def test_a_known_finding_of_one_cell_is_new_in_another(project):
+    policy = project.root / "gates/staging.toml"
+    policy.write_text(policy.read_text() + '[gate.security.matrix]\nos = ["arm", "x86"]\n')
+    assert called(project, *IMPORT, "--cell", "os=arm", "--accept-known").exit_code == 0
+    for os_name, outcome in (("arm", Outcome.WARN), ("x86", Outcome.FAIL)):
+        called(project, *IMPORT, "--cell", f"os={os_name}", "--output", f"{os_name}.jsonl")
+        (record,) = read_evidence(project.root / f"{os_name}.jsonl").tests
+        assert (record.outcome, record.cell) == (outcome, f"os={os_name}")
+
+
+def test_known_findings_of_no_gate_are_a_mistake_of_the_policy(project):
+    project.write("gates/findings/secruity.json", '{"schema": 1}\n')
+    checked = called(project, "check")
+    assert checked.exit_code == 1
+    assert "findings/secruity.json: belongs to no gate. Did you mean 'security'?" in checked.output
