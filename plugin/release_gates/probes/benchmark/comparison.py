@@ -23,6 +23,8 @@ from release_gates.probes.benchmark.runner import PairedRunner, ProcessRun
 from release_gates.probes.benchmark.settings import BenchmarkSettings
 
 UNIT = "ns"
+QUANTILE_PROCESSES = 4
+"""Among which single times are divided: one process is one layout of memory."""
 
 
 class Build(Protocol):
@@ -61,6 +63,9 @@ class Gate(Protocol):
 
     def measure_paired(self, name: str, paired: Paired, unit: str, *, value: float, baseline: float) -> None:
         """Record a paired benchmark."""
+
+    def measure_quantiles(self, name: str, values: Sequence[float], unit: str) -> None:
+        """Record the quantiles of single times."""
 
     def failed(self, name: str, because: str) -> None:
         """Record that measuring went wrong."""
@@ -101,6 +106,23 @@ class GateBenchmark:
         else:
             self._compare(candidate, live.artifact(self._settings.artifact), now, live.version)
         self._attach()
+
+    def measure_quantiles(self, benchmark: str) -> None:
+        """Measure ``BENCHMARK.p50``, ``.p99`` and ``.p99.9`` of single iterations in ns of the wall clock.
+
+        The times come from ``QUANTILE_PROCESSES`` fresh processes, in equal parts. Raises MeasurementError
+        where the candidate cannot run it.
+        """
+        candidate = self._gate.candidate.artifact(self._settings.artifact)
+        each = -(-self._settings.samples // QUANTILE_PROCESSES)
+        times = [
+            ns
+            for seed in range(1, QUANTILE_PROCESSES + 1)
+            for ns in self._runner.times(
+                candidate, benchmark, samples=each, seed=seed, timeout_s=self._settings.timeout_s
+            )
+        ]
+        self._gate.measure_quantiles(benchmark, times, UNIT)
 
     def _compare(self, candidate: Path, baseline: Path, now: Sequence[str], version: str) -> None:
         before = self._chosen(self._runner.benchmarks(baseline))

@@ -18,9 +18,11 @@ from release_gates.probes.benchmark.stream import (
     LARGEST_BYTES,
     PairStream,
     Refused,
+    Table,
     read_list,
     read_pair,
     read_single,
+    read_times,
 )
 
 LEAST_INSTRUCTIONS = 10_000_000
@@ -75,6 +77,10 @@ class PairedRunner:
 
     def benchmarks(self, library: Path) -> tuple[str, ...]:
         """Return the names in a shared object's table. Raises MeasurementError for one without a table."""
+        return self.table(library).benchmarks
+
+    def table(self, library: Path) -> Table:
+        """Return what a shared object exports. Raises MeasurementError for one without a table."""
         with _copies(library) as (copy,):
             ended = self._run("list", copy, timeout_s=_LIST_TIMEOUT_S)
         found = read_list(_whole(ended, f"{library}: listing its benchmarks"))
@@ -138,6 +144,26 @@ class PairedRunner:
                 hint="The benchmark does no work: let its result depend on all of it.",
             )
         return (high - low) / (many - few)
+
+    def times(
+        self, library: Path, benchmark: str, *, samples: int, seed: int = 1, timeout_s: float
+    ) -> tuple[int, ...]:
+        """Return how long each of ``samples`` single iterations took by the wall clock, in nanoseconds.
+
+        Raises MeasurementError where the benchmark cannot be run, or ran another number of times.
+        """
+        with _copies(library) as (copy,):
+            ended = self._run("times", copy, benchmark, samples, seed, timeout_s=timeout_s)
+        found = read_times(_whole(ended, f"the benchmark {benchmark!r}"))
+        if isinstance(found, Refused):
+            raise _refusal(found, repr(benchmark), {"library": library})
+        if len(found) != samples:
+            raise MeasurementError(
+                f"{benchmark}: {len(found)} times were measured, and {samples} were asked for.",
+                slug="benchmark-stream-torn",
+                hint="Something wrote where only the runner may",
+            )
+        return found
 
     def _count(self, library: Path, benchmark: str, iterations: int, seed: int, timeout_s: float) -> int:
         with _copies(library) as (copy,):

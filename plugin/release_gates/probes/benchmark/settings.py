@@ -22,7 +22,8 @@ class BenchmarkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     ``looks`` are the numbers of processes after which the data may be judged, ``confirm`` that of the fresh
     ones that repeat a regression. ``false_alarm`` bounds the chance that any of the suite's benchmarks is
     called slower when none is; ``wrong_pass`` that one as slow as its limit passes. A process takes ``pairs``
-    pairs of slices of ``slice_us`` microseconds of CPU time, within ``timeout_s`` seconds.
+    pairs of slices of ``slice_us`` microseconds of CPU time, within ``timeout_s`` seconds. ``samples`` single
+    times are taken where quantiles are asked for.
 
     ``when_noisy = "instructions"`` lets equal instruction counts turn an undecided benchmark into WARN.
     Raises ValueError for a plan that can decide nothing.
@@ -39,6 +40,7 @@ class BenchmarkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     pairs: int = 80
     slice_us: int = 500
     timeout_s: float = 60.0
+    samples: int = 200_000
     when_noisy: Literal["hold", "instructions"] = "hold"
 
     def __post_init__(self) -> None:
@@ -51,6 +53,8 @@ class BenchmarkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             raise ValueError(f"looks and confirm must not exceed {MOST_PROCESSES} processes")
         if not (10 <= self.pairs <= 100_000 and 50 <= self.slice_us <= 100_000 and self.timeout_s > 0):
             raise ValueError("pairs is 10 .. 100000, slice_us is 50 .. 100000, timeout_s is above 0")
+        if not 1000 <= self.samples <= 2_000_000:
+            raise ValueError("samples is 1000 .. 2000000; each has to be counted")
         if not self.benchmarks:
             raise ValueError("benchmarks names no pattern: nothing would be measured")
 

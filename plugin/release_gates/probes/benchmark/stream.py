@@ -77,20 +77,39 @@ class _Benchmark(_Line, frozen=True, kw_only=True, tag="benchmark"):
     name: _Text
 
 
+class Fact(_Line, frozen=True, kw_only=True, tag="fact"):
+    """What is known of a build without measuring, such as the size of a structure."""
+
+    name: _Text
+    value: _Count
+    unit: _Text
+
+
 class _Listed(_Line, frozen=True, kw_only=True, tag="end"):
     benchmarks: _Positive
+    facts: _Count
+    build: _Text
 
 
 class _Counted(_Line, frozen=True, kw_only=True, tag="end"):
     iterations: _Positive
 
 
+class _Times(_Line, frozen=True, kw_only=True, tag="times"):
+    ns: Annotated[tuple[_Count, ...], msgspec.Meta(min_length=1)]
+
+
+class _Timed(_Line, frozen=True, kw_only=True, tag="end"):
+    samples: _Positive
+
+
 _PAIR: msgspec.json.Decoder[Header | Pair | End | Refused] = msgspec.json.Decoder(
     Header | Pair | End | Refused
 )
-_LIST: msgspec.json.Decoder[_Benchmark | _Listed | Refused] = msgspec.json.Decoder(
-    _Benchmark | _Listed | Refused
+_LIST: msgspec.json.Decoder[_Benchmark | Fact | _Listed | Refused] = msgspec.json.Decoder(
+    _Benchmark | Fact | _Listed | Refused
 )
+_TIMES: msgspec.json.Decoder[_Times | _Timed | Refused] = msgspec.json.Decoder(_Times | _Timed | Refused)
 _SINGLE: msgspec.json.Decoder[_Counted | Refused] = msgspec.json.Decoder(_Counted | Refused)
 
 
@@ -101,6 +120,15 @@ class PairStream:
     header: Header
     pairs: tuple[Pair, ...]
     end: End
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """What a shared object exports; ``build`` is its build id, empty where the linker wrote none."""
+
+    benchmarks: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    build: str
 
 
 def read_pair(data: bytes) -> PairStream | Refused:
@@ -118,17 +146,19 @@ def read_pair(data: bytes) -> PairStream | Refused:
     return PairStream(header=lines[0], pairs=pairs, end=lines[-1])
 
 
-def read_list(data: bytes) -> tuple[str, ...] | Refused:
-    """Read the stream of ``runner list``: the names in the library's order."""
-    lines = _lines(data, _LIST)
-    if isinstance(lines[-1], Refused):
-        return lines[-1]
-    names = tuple(line.name for line in lines[:-1] if isinstance(line, _Benchmark))
-    if not isinstance(lines[-1], _Listed) or not len(names) == len(lines) - 1 == lines[-1].benchmarks:
-        raise _torn("it does not list as many benchmarks as its last line says")
-    if len(set(names)) != len(names):
-        raise _torn("it lists a benchmark twice")
-    return names
+def read_list(data: bytes) -> Table | Refused:
+    """Read the stream of ``runner list``, in the library's order."""
+    *lines, last = _lines(data, _LIST)
+    if isinstance(last, Refused):
+        return last
+    names = tuple(line.name for line in lines if isinstance(line, _Benchmark))
+    facts = tuple(line for line in lines if isinstance(line, Fact))
+    counts = (len(names), len(facts), len(names) + len(facts))
+    if not isinstance(last, _Listed) or counts != (last.benchmarks, last.facts, len(lines)):
+        raise _torn("it does not list what its last line says")
+    if len({*names, *(fact.name for fact in facts)}) != len(lines):
+        raise _torn("it lists a name twice")
+    return Table(benchmarks=names, facts=facts, build=last.build)
 
 
 def read_single(data: bytes) -> int | Refused:
@@ -137,6 +167,19 @@ def read_single(data: bytes) -> int | Refused:
     if len(lines) != 1:
         raise _torn("it has more than one line")
     return lines[0] if isinstance(lines[0], Refused) else lines[0].iterations
+
+
+def read_times(data: bytes) -> tuple[int, ...] | Refused:
+    """Read the stream of ``runner times``: nanoseconds of each iteration in the order in which they ran."""
+    lines = _lines(data, _TIMES)
+    end = lines[-1]
+    if isinstance(end, Refused):
+        return end
+    parts = [line for line in lines[:-1] if isinstance(line, _Times)]
+    times = tuple(ns for part in parts for ns in part.ns)
+    if not isinstance(end, _Timed) or len(parts) != len(lines) - 1 or len(times) != end.samples:
+        raise _torn("it does not hold as many times as its last line says")
+    return times
 
 
 def _lines(data: bytes, decoder: msgspec.json.Decoder[AnyLine]) -> Sequence[AnyLine]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from release_gates.errors import MeasurementError
 from release_gates.judge.limits import judge_measurements
+from release_gates.judge.tails import tail_of, value_at
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Live
 from release_gates.model.limit import LimitRule
@@ -125,6 +127,14 @@ class Gate:
     def measure_paired(self, name: str, paired: Paired, unit: str, *, value: float, baseline: float) -> None:
         self.recorded.append(Measurement(name=name, value=value, unit=unit, baseline=baseline, paired=paired))
 
+    def measure_quantiles(self, name: str, values: Sequence[float], unit: str) -> None:
+        ordered = sorted(values)
+        bounds = [bound for rule in self.limits if rule.limit for bound in rule.limit.bounds]
+        tail = tail_of(ordered, unit, 0.99, bounds)
+        self.recorded.append(
+            Measurement(name=f"{name}.p99", value=value_at(ordered, 0.99), unit=unit, tail=tail)
+        )
+
     def failed(self, name: str, because: str) -> None:
         self.recorded.append(Measurement(name=name, absent="error", because=because))
 
@@ -185,7 +195,7 @@ def test_the_same_build_is_equivalent(libraries: dict[str, Path], tmp_path: Path
 
 
 def test_a_slower_one_is_found_confirmed_and_counted(libraries: dict[str, Path], tmp_path: Path) -> None:
-    found = judged(gate(libraries, "slow"), tmp_path)["book/match.cpu_time"]
+    found = judged(gate(libraries, "slow", benchmarks=["book/match"]), tmp_path)["book/match.cpu_time"]
     assert found.outcome is Outcome.FAIL, found
     assert "slower than the baseline" in found.because
     assert "Instructions: +1" in found.because
@@ -239,6 +249,26 @@ def test_without_a_baseline_only_a_recorded_first_release_goes_on(
     assert {judgement.outcome for judgement in found.values()} == {outcome}
 
 
+@pytest.mark.parametrize(("limit", "outcome"), [("<= 10 s", Outcome.PASS), ("<= 1 ns", Outcome.FAIL)])
+def test_quantiles_of_single_times(
+    libraries: dict[str, Path], tmp_path: Path, limit: str, outcome: Outcome
+) -> None:
+    single = gate(libraries, "same", samples=12_000)
+    single.limits = (LimitRule(name="*.p99", limit=parse_limit(limit)),)
+    GateBenchmark(single, tmp_path).measure_quantiles("book/match")
+    found = judge_measurements(single.limits, single.recorded, live=LIVE)
+    assert [judgement.outcome for judgement in found] == [outcome]
+    assert single.recorded[0].tail is not None
+    assert single.recorded[0].tail.samples == 12_000
+
+
+def test_quantiles_of_one_that_crashes_or_is_not_there(libraries: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(MeasurementError, match="SIGABRT"):
+        GateBenchmark(gate(libraries, "crash"), tmp_path).measure_quantiles("book/match")
+    with pytest.raises(MeasurementError, match="cannot be measured"):
+        GateBenchmark(gate(libraries, "same"), tmp_path).measure_quantiles("book/none")
+
+
 def test_an_object_without_a_table_is_refused(tmp_path: Path, libraries: dict[str, Path]) -> None:
     text = tmp_path / "text.so"
     text.write_text("no library", encoding="utf-8")
@@ -260,6 +290,7 @@ def test_an_object_without_a_table_is_refused(tmp_path: Path, libraries: dict[st
         {"timeout_s": 0.0},
         {"benchmarks": []},
         {"looks": [2000]},
+        {"samples": 1},
         {"threshold": 3},
     ],
 )

@@ -93,7 +93,8 @@ void Library::check() const {
         throw Refusal{"not-loaded", side_, "its table is of another version of paired.h"};
     }
     if (suite_->count == 0 || suite_->count > most_benchmarks || suite_->benchmarks == nullptr ||
-        suite_->compiler == nullptr || suite_->flags == nullptr) {
+        suite_->compiler == nullptr || suite_->flags == nullptr || suite_->fact_count > most_benchmarks ||
+        (suite_->fact_count > 0 && suite_->facts == nullptr)) {
         throw Refusal{"not-loaded", side_, "its table is empty or damaged"};
     }
     check_each();
@@ -109,6 +110,12 @@ void Library::check_each() const {
         }
         if (!names.insert(each.name).second) {
             throw Refusal{"not-loaded", side_, "its table has " + std::string{each.name} + " twice"};
+        }
+    }
+    for (std::uint64_t i = 0; i < suite_->fact_count; ++i) {
+        const paired_fact& each = suite_->facts[i];
+        if (each.name == nullptr || each.unit == nullptr || !names.insert(each.name).second) {
+            throw Refusal{"not-loaded", side_, "fact " + std::to_string(i) + " has no name of its own or no unit"};
         }
     }
 }

@@ -1,10 +1,11 @@
 #include "pair.hpp"
 
 #include <sys/resource.h>
-#include <time.h>
 
 #include <algorithm>
 #include <optional>
+
+#include "clock.hpp"
 
 namespace paired {
 namespace {
@@ -13,12 +14,6 @@ constexpr std::uint64_t most_iterations = std::uint64_t{1} << 32;
 constexpr int tries = 3;  // of which the fastest counts
 constexpr double least_growth = 2;  // of the time of four times as many iterations
 constexpr double empty_loop = 1.5;  // cycles of an iteration
-
-std::uint64_t nanoseconds(clockid_t clock) {
-    timespec now{};
-    ::clock_gettime(clock, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 long preemptions() {
     rusage usage{};

@@ -34,11 +34,20 @@ struct paired_benchmark {
     void (*destroy)(void* state);
 };
 
+/* What is known of a build without measuring, such as the size of a structure. */
+struct paired_fact {
+    const char* name; /* unique in its table */
+    uint64_t value;
+    const char* unit;
+};
+
 struct paired_suite {
     uint32_t version;        /* PAIRED_VERSION */
     uint32_t benchmark_size; /* sizeof(struct paired_benchmark) */
     uint64_t count;
     const struct paired_benchmark* benchmarks;
+    uint64_t fact_count;
+    const struct paired_fact* facts;
     const char* compiler; /* name and version */
     const char* flags;    /* PAIRED_FLAGS, as the build defines it */
 };
@@ -60,11 +69,16 @@ __attribute__((visibility("default"))) const struct paired_suite* paired_suite_v
 #endif
 
 /* Defines the function for an array of benchmarks, in one source file. */
-#define PAIRED_SUITE(table)                                                                                      \
+#define PAIRED_SUITE(table) PAIRED_SUITE_OF(table, 0, 0)
+
+/* The same with an array of facts. */
+#define PAIRED_SUITE_WITH_FACTS(table, facts) PAIRED_SUITE_OF(table, sizeof(facts) / sizeof((facts)[0]), facts)
+
+#define PAIRED_SUITE_OF(table, fact_count, facts)                                                                \
     const struct paired_suite* paired_suite_v1(void) {                                                           \
         static const struct paired_suite suite = {PAIRED_VERSION,  (uint32_t)sizeof(struct paired_benchmark),    \
-                                                  sizeof(table) / sizeof((table)[0]), table, PAIRED_COMPILER,    \
-                                                  PAIRED_FLAGS};                                                 \
+                                                  sizeof(table) / sizeof((table)[0]), table, fact_count, facts,  \
+                                                  PAIRED_COMPILER, PAIRED_FLAGS};                                \
         return &suite;                                                                                           \
     }
 

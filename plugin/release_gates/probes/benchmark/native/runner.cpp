@@ -1,6 +1,7 @@
 // runner list LIBRARY
 // runner pair BASELINE CANDIDATE BENCHMARK PAIRS SLICE_NS SEED baseline|candidate
 // runner single LIBRARY BENCHMARK ITERATIONS SEED
+// runner times LIBRARY BENCHMARK SAMPLES SEED
 //
 // Writes JSON Lines to stdout; a run that has no last line of type "end" or "refused" has crashed. PAIRED_PARENT in the
 // environment is the process that waits: this one dies with it.
@@ -19,6 +20,7 @@
 #include "library.hpp"
 #include "pair.hpp"
 #include "stream.hpp"
+#include "times.hpp"
 
 namespace paired {
 namespace {
@@ -41,7 +43,14 @@ void list(Stream& stream, const char* path) {
     for (std::uint64_t i = 0; i < library.suite().count; ++i) {
         stream.write(Line{"benchmark"}.add("name", library.suite().benchmarks[i].name));
     }
-    stream.write(Line{"end"}.add("benchmarks", library.suite().count));
+    for (std::uint64_t i = 0; i < library.suite().fact_count; ++i) {
+        const paired_fact& fact = library.suite().facts[i];
+        stream.write(Line{"fact"}.add("name", fact.name).add("value", fact.value).add("unit", fact.unit));
+    }
+    stream.write(Line{"end"}
+                     .add("benchmarks", library.suite().count)
+                     .add("facts", library.suite().fact_count)
+                     .add("build", library.build_id()));
 }
 
 void single(Stream& stream, const char* path, std::string_view name, std::uint64_t iterations, std::uint64_t seed) {
@@ -57,6 +66,9 @@ void execute(Stream& stream, const std::vector<const char*>& words) {
     }
     if (mode == "single" && words.size() == 5) {
         return single(stream, words[1], words[2], number(words[3], 1), number(words[4], 0));
+    }
+    if (mode == "times" && words.size() == 5) {
+        return measure_times(stream, words[1], words[2], number(words[3], 1), number(words[4], 0));
     }
     if (mode != "pair" || words.size() != 8) {
         throw Usage{};

@@ -42,6 +42,13 @@ public:
     Line& add(std::string_view name, const char* value) { return add(name, std::string_view{value}); }
     Line& add(std::string_view name, bool value) { return put(name, value ? "true" : "false"); }
     Line& add(std::string_view name, std::uint64_t value) { return put(name, std::to_string(value)); }
+    Line& add(std::string_view name, const std::uint64_t* begin, const std::uint64_t* end) {
+        std::string list = "[";
+        for (const std::uint64_t* each = begin; each != end; ++each) {
+            list += (each == begin ? "" : ",") + std::to_string(*each);
+        }
+        return put(name, list + "]");
+    }
     Line& add(std::string_view name, double value) {
         char text[32];
         std::snprintf(text, sizeof text, "%.6f", value);
