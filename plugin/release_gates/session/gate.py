@@ -119,11 +119,10 @@ class Gate:
         """Record one observed value; it is judged when the test's call ends.
 
         ``baseline`` is the live build's value from this same run, in the same unit, or ``no_baseline`` says
-        why it cannot have one: then a baseline rule is WARN. ``samples`` is how many observations stand behind
-        the value; ``distribution`` quantiles in the same unit; ``key`` tells several values of one name apart.
-        Raises ``MeasurementError`` for a value that is no finite real
-        number, an unknown unit, a name measured twice, or after the call: such a test is ERROR even if
-        it swallows the exception.
+        why it cannot have one: then a baseline rule is WARN. ``samples`` is how many observations stand
+        behind the value; ``distribution`` quantiles in the same unit; ``key`` tells several values of one
+        name apart. Raises ``MeasurementError`` for a value that is no finite real number, an unknown unit, a
+        name measured twice, or after the call: such a test is ERROR even if it swallows the exception.
         """
         measurement = Measurement(
             name=name,
