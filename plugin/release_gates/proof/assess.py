@@ -65,16 +65,16 @@ def judge_alone(
     return Judged(verdict.gates[0], next(iter([*of_the_run, *absent]), ""))
 
 
-def classify(message: str, judged: Judged) -> Finding:
-    """Return what became of a defect whose gate had to say ``message``.
+def classify(message: str, judged: Judged, outcome: Outcome = Outcome.FAIL) -> Finding:
+    """Return what became of a defect for which its gate had to be ``outcome`` and to say ``message``.
 
-    Caught only if the gate is FAIL and one of its FAIL reasons contains the message as whole words.
+    Caught only if the gate is exactly that and one of its reasons for it contains the message as whole words.
     """
     gate = judged.gate
     if gate is None or judged.because:
         return Finding(ProofOutcome.NOT_PROVEN, judged.because or "nothing was judged")
-    if gate.outcome is Outcome.FAIL:
-        return _red(message, gate)
+    if gate.outcome in (outcome, Outcome.FAIL):
+        return _red(message, gate, outcome)
     if gate.outcome in (Outcome.PASS, Outcome.WARN):
         return Finding(ProofOutcome.MISSED, f"{gate.name} stayed {gate.outcome}")
     return Finding(ProofOutcome.NOT_PROVEN, f"{gate.name} is {gate.outcome}: {gate.because}")
@@ -106,12 +106,12 @@ def standing(matrix: Matrix) -> Standing:
     return "proven" if caught and green and matrix.guarded else "not proven"
 
 
-def _red(message: str, gate: GateJudgement) -> Finding:
+def _red(message: str, gate: GateJudgement, outcome: Outcome) -> Finding:
     parts: list[LimitJudgement | TestProblem] = [*gate.problems, *gate.limits]
-    reds = [part for part in parts if part.outcome is Outcome.FAIL]
+    reds = [part for part in parts if part.outcome is gate.outcome]
     tests = tuple(dict.fromkeys(part.test for part in reds if part.test))
     named = [part.because for part in reds if says(_reason(part), message)]
-    if named:
+    if named and gate.outcome is outcome:
         return Finding(ProofOutcome.CAUGHT, named[0], tests)
     return Finding(ProofOutcome.OTHER_REASON, _first([part.because for part in reds]) or gate.because, tests)
 

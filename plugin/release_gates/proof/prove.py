@@ -144,7 +144,7 @@ class Proving:
             return None, Finding(ProofOutcome.NOT_PROVEN, str(error)), []
         if self._is_clean(planted) and not defect.undo:
             return planted, Finding(ProofOutcome.NOT_PROVEN, _EQUAL), []
-        finding = classify(defect.message, self._measured(planted, defect.gate))
+        finding = classify(defect.message, self._measured(planted, defect.gate), defect.outcome)
         if finding.outcome is not ProofOutcome.MISSED:
             return planted, finding, []
         names = [gate.name for gate in self._bench.environment.gates if gate.name != defect.gate]

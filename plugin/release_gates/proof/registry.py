@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from release_gates.errors import PolicyError
 from release_gates.model.gate import EnvironmentPolicy, Policy
+from release_gates.model.outcome import Outcome
 from release_gates.model.record import Record
 from release_gates.policy.document import read_document
 from release_gates.policy.grammar import parse_duration_s
@@ -19,7 +20,7 @@ CLEAN = "clean"
 """Where the clean system's files lie among those of the defects: no defect may bear this name."""
 
 KEYS = ("schema", "environment", "timeout", "apply", CLEAN, "defect")
-DEFECT_KEYS = ("what", "gate", "message", "unguarded", "apply", "undo")
+DEFECT_KEYS = ("what", "gate", "message", "outcome", "unguarded", "apply", "undo")
 CLEAN_PLACEHOLDERS = ("python", "candidate", "environment")
 PLACEHOLDERS = (*CLEAN_PLACEHOLDERS, "defect")
 TIMEOUT_S = 900.0
@@ -42,12 +43,16 @@ ANY_REASON = {
 }
 """Words of which every gate makes its reasons: "the limit is" names none of them."""
 
+RED = (Outcome.FAIL, Outcome.ERROR, Outcome.MISSING, Outcome.INCONCLUSIVE)
+"""What a gate may have to be."""
+
 Command = tuple[str, ...]
 
 
 class Defect(Record, frozen=True, kw_only=True):
     """One planted defect: ``apply`` plants it, a reason of ``gate`` has to contain ``message``.
 
+    ``outcome`` is what the gate has to be: FAIL, but for a defect that leaves nothing to measure.
     ``unguarded`` says in words why no gate catches it yet; ``undo`` takes back what ``apply`` did elsewhere
     than in the candidate.
     """
@@ -56,6 +61,7 @@ class Defect(Record, frozen=True, kw_only=True):
     what: str
     gate: str
     message: str
+    outcome: Outcome = Outcome.FAIL
     unguarded: str = ""
     apply: Command = ()
     undo: Command = ()
@@ -183,6 +189,7 @@ def _defect(name: str, table: Table, apply: Command | None, policy: Policy) -> D
         what=_required(table, "what", "Say in a sentence what is wrong with this candidate or host"),
         gate=_required(table, "gate", "Name the gate that has to catch it"),
         message=_required(table, "message", "Write the text that the gate's reason must contain"),
+        outcome=_outcome(table),
         unguarded=table.text("unguarded") or "",
         apply=_command(table, "apply") or apply or (),
         undo=_command(table, "undo") or (),
@@ -193,6 +200,14 @@ def _defect(name: str, table: Table, apply: Command | None, policy: Policy) -> D
         sentence = "is absent, here and for all defects. Say which command plants the defect"
         table.mistakes.add(table.at.key("apply"), sentence, "missing-key")
     return defect
+
+
+def _outcome(table: Table) -> Outcome:
+    outcome = table.word("outcome", Outcome) or Outcome.FAIL
+    if outcome not in RED:
+        sentence = f"must be one of {', '.join(RED)}: any other lets the candidate in"
+        table.wrong("outcome", sentence, "proof-outcome")
+    return outcome
 
 
 def _check_name(name: str, table: Table) -> None:

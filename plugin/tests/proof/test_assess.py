@@ -143,6 +143,16 @@ class TestOneDefect:
         crashed = record(ONE, Outcome.ERROR, "the process that ran it died", phases=("setup",))
         assert found(crashed, record()).outcome is ProofOutcome.NOT_PROVEN
 
+    def test_where_nothing_can_be_measured_the_gate_has_to_say_so(self) -> None:
+        lost = judged(record(ONE), record())
+        assert classify("nothing measured order.lost", lost, Outcome.MISSING).outcome is ProofOutcome.CAUGHT
+        assert classify("the book is crossed", lost, Outcome.MISSING).outcome is ProofOutcome.OTHER_REASON
+        assert classify("nothing measured order.lost", lost, Outcome.ERROR).outcome is ProofOutcome.NOT_PROVEN
+        red = judged(measured(3), record())
+        assert classify(MESSAGE, red, Outcome.MISSING).outcome is ProofOutcome.OTHER_REASON
+        green = judged(measured(0), record())
+        assert classify(MESSAGE, green, Outcome.MISSING).outcome is ProofOutcome.MISSED
+
     def test_nothing_judged_proves_nothing(self) -> None:
         assert classify(MESSAGE, Judged(None)) == Finding(ProofOutcome.NOT_PROVEN, "nothing was judged")
         assert not is_red(Judged(None))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from release_gates.errors import PolicyError
 from release_gates.model.gate import EnvironmentPolicy, Policy
+from release_gates.model.outcome import Outcome
 from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.mistake import PolicyMistakes
 from release_gates.proof.registry import FILE, Registry, read_registry, review_defects, select
@@ -53,10 +54,11 @@ def mistakes(text: str) -> dict[str, str]:
 
 
 def test_everything_that_can_be_declared() -> None:
-    own = '\napply = ["tc", "qdisc", "add"]\nundo = ["tc", "qdisc", "del", "{candidate}"]\n'
+    own = '\noutcome = "MISSING"\napply = ["tc", "qdisc", "add"]\nundo = ["tc", "qdisc", "del", "{candidate}"]\n'
     registry = read(HEAD + 'timeout = "20 min"\n' + LOST + own)
     (defect,) = registry.defects
     assert (registry.environment, registry.timeout_s) == ("staging", 1200)
+    assert defect.outcome is Outcome.MISSING
     assert (defect.name, defect.gate, defect.message) == ("lost_order", "smoke", "journal.lost_events is")
     assert defect.apply == ("tc", "qdisc", "add")
     assert defect.undo[-1] == "{candidate}"
@@ -105,6 +107,8 @@ def test_check_names_each_gate_without_a_defect() -> None:
         (HEAD + LOST.replace("message =", "# message ="), "missing-key", "reason must contain"),
         (HEAD + LOST.replace("journal.lost_events is", " "), "wrong-type", "not empty"),
         (HEAD + LOST.replace("journal.lost_events is", "lost is"), "vague-message", "at least 8"),
+        (HEAD + LOST + 'outcome = "WARN"\n', "proof-outcome", "lets the candidate in"),
+        (HEAD + LOST + 'outcome = "red"\n', "unknown-word", "outcome"),
         (HEAD + LOST.replace("journal.lost_events is", "; : . - , : ;"), "vague-message", "at least 8"),
         (HEAD + LOST.replace("lost_events is", "lost\\nevents"), "vague-message", "on one line"),
         (
