@@ -54,7 +54,11 @@ def mistakes(text: str) -> dict[str, str]:
 
 
 def test_everything_that_can_be_declared() -> None:
-    own = '\noutcome = "MISSING"\napply = ["tc", "qdisc", "add"]\nundo = ["tc", "qdisc", "del", "{candidate}"]\n'
+    own = """
+outcome = "MISSING"
+apply = ["tc", "qdisc", "add"]
+undo = ["tc", "qdisc", "del", "{candidate}"]
+"""
     registry = read(HEAD + 'timeout = "20 min"\n' + LOST + own)
     (defect,) = registry.defects
     assert (registry.environment, registry.timeout_s) == ("staging", 1200)
