@@ -1,35 +1,175 @@
-"""``report --observed``: what observing showed so far."""
+"""``report``: a run on one page, or what observing showed so far."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import click
 
+from release_gates.cli.commits import commits_between
 from release_gates.cli.project import Project, environment_of, refusing, width
-from release_gates.errors import PolicyError
+from release_gates.errors import GateError, LedgerError, PolicyError
+from release_gates.ledger.history import RunView, live_in, runs
 from release_gates.ledger.observations import observations
-from release_gates.model.event import RunStarted
+from release_gates.model.event import Event, RunStarted
+from release_gates.model.release import Release
 from release_gates.policy.grammar import parse_duration_s
+from release_gates.promotion.promote import check_promotion
 from release_gates.report.observed import closing, observed_lines
+from release_gates.report.page import page
+from release_gates.session.release import release_of
 
 
 @click.command()
 @click.argument("environment", required=False)
-@click.option("--observed", is_flag=True, help='What mode = "observe" would have held.')
-@click.option("--since", metavar="DURATION", help="Only runs of the last 14d, 12h … (default: all).")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@click.option("--environment", "entry", metavar="ENV", help="Whose entry.")
+@click.option("--output", type=click.Path(path_type=Path), help="Where to write; default: standard output.")
+@click.option("--run", "run_id", help="A run other than the candidate's newest.")
+@click.option("--observed", is_flag=True, help='Instead: what mode = "observe" would have held.')
+@click.option("--since", metavar="DURATION", help="With --observed: only runs of the last 14d, 12h …")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
 @click.pass_context
 @refusing
 def report(
-    context: click.Context, environment: str | None, observed: bool, since: str | None, as_json: bool
+    context: click.Context,
+    environment: str | None,
+    entry: str | None,
+    output: Path | None,
+    run_id: str | None,
+    observed: bool,
+    since: str | None,
+    as_json: bool,
 ) -> None:
-    """Tell what would have been held, of what was only observed: from the ledger alone, exit status 0."""
-    if not observed:
-        raise click.UsageError("say what to report: --observed")
+    """Tell of a candidate's newest run for an entry, as one HTML page. It decides nothing: exit status 0.
+
+    The page needs no network and no script. A file that is there already is removed first, so that no page
+    of an earlier run survives a report that fails.
+    """
     project: Project = context.obj
     project = context.obj = replace(project, json=project.json or as_json)
+    name = environment if entry is None else entry
+    if environment not in (None, name):
+        raise click.UsageError(f"name one environment, not {environment} and {entry}")
+    if observed:
+        _observed(project, name, since)
+    elif name is None:
+        raise click.UsageError("say whose entry: --environment ENV (or --observed)")
+    else:
+        _page(project, name, run_id, output)
+
+
+def _page(project: Project, environment: str, run_id: str | None, output: Path | None) -> None:
+    if output is not None:
+        _remove(output)
+    release = _release(project, environment, run_id)
+    if project.json:
+        project.say(release, [])
+    elif output is None:
+        click.echo(page(release), nl=False)
+    else:
+        _write(output, page(release))
+        click.echo(f"{output}: run {release.run}, {_title(release)}")
+
+
+def _title(release: Release) -> str:
+    return release.verdict.title if release.verdict else "no verdict"
+
+
+def _release(project: Project, environment: str, run_id: str | None) -> Release:
+    ledger = project.ledger()
+    events = tuple(ledger.events())
+    view = _view(project, events, environment, run_id)
+    live = live_in(events, environment)
+    before = live.candidate.commit if live and live.candidate else ""
+    return release_of(
+        events,
+        view,
+        root=project.root,
+        made=datetime.now(UTC),
+        head=ledger.head(),
+        stands=_stands(project, events, view, local=ledger.local),
+        commits=commits_between(project.root, before, view.started.candidate.commit),
+    )
+
+
+def _view(project: Project, events: tuple[Event, ...], environment: str, run_id: str | None) -> RunView:
+    """Return the run to tell of: that of the id, else the newest of the candidate, else the newest at all."""
+    views = [view for view in runs(events) if view.started.environment == environment]
+    if not views:
+        environment_of(project.policy(), environment)  # refuses a name that nobody knows
+    wanted = project.candidate() if run_id is None and project.candidate_file.exists() else None
+    own = [
+        view
+        for view in views
+        if run_id in (None, view.started.run)
+        and (wanted is None or view.started.candidate.digest == wanted.digest)
+    ]
+    if not own:
+        what = f"{wanted.name} {wanted.version} ({wanted.digest[:12]})" if wanted else f"run {run_id or ''}"
+        raise LedgerError(
+            f"the ledger has no run of {what} for the entry to {environment}.".replace("run of run", "run"),
+            slug="unknown-run",
+            hint=f"`release-gates run {environment}` makes one; `release-gates status` lists the newest.",
+        )
+    return own[-1]
+
+
+def _stands(project: Project, events: tuple[Event, ...], view: RunView, *, local: bool) -> str:
+    """Return why `promote` would not act on this run now; "" where it would, or where it is a HOLD anyway."""
+    if view.invalidated:
+        return f"This run was invalidated: {view.invalidated}"
+    if view.verdict is None or not (view.verdict.promotes or view.observed):
+        return ""
+    try:
+        policy = project.policy()
+        run, _ = check_promotion(
+            events,
+            environment=environment_of(policy, view.started.environment),
+            candidate=view.started.candidate,
+            rules=policy.digest,
+            now=datetime.now(UTC),
+            root=project.root,
+            local=local,
+        )
+    except GateError as error:
+        return f"`release-gates promote` refuses now: {error}"
+    if run.started.run != view.started.run:
+        return f"A newer run of this candidate counts instead: {run.started.run}"
+    return ""
+
+
+def _remove(output: Path) -> None:
+    try:
+        output.unlink(missing_ok=True)
+    except OSError as error:
+        raise _not_written(output, error) from error
+
+
+def _write(output: Path, text: str) -> None:
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{output.name}", dir=output.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(output)
+    except OSError as error:
+        raise _not_written(output, error) from error
+
+
+def _not_written(output: Path, error: OSError) -> GateError:
+    return GateError(
+        f"{output}: cannot be written ({error.strerror or error}).",
+        slug="report-not-written",
+        hint="Name another file by --output.",
+    )
+
+
+def _observed(project: Project, environment: str | None, since: str | None) -> None:
     events = tuple(project.ledger().events())
     known = {event.fact.environment for event in events if isinstance(event.fact, RunStarted)}
     if environment is not None and environment not in known:

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import UNSET, UnsetType
 
 from release_gates.errors import LedgerError, PromotionRefused
-from release_gates.ledger.history import ITS_OWN, live_in, runs, same_person
+from release_gates.ledger.history import ITS_OWN, RunView, live_in, runs, same_person
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Adopted, Event, FirstRelease, Promoted, RunInvalidated
@@ -53,11 +53,15 @@ def promote(
         )
 
     def checked(events: Sequence[Event]) -> Promoted:
-        run = newest_run(runs(events), environment.name, candidate, rules)
-        verdict = check_verdict(run, environment, now=now, local=ledger.local)
-        check_no_failure(events, run, candidate, environment.name)
-        check_evidence(run, verdict, root)
-        check_live(events, run, candidate, environment.name)
+        run, verdict = check_promotion(
+            events,
+            environment=environment,
+            candidate=candidate,
+            rules=rules,
+            now=now,
+            root=root,
+            local=ledger.local,
+        )
         return Promoted(
             environment=environment.name,
             candidate=candidate,
@@ -67,6 +71,25 @@ def promote(
         )
 
     return ledger.append_after(checked, at=now)
+
+
+def check_promotion(
+    events: Sequence[Event],
+    *,
+    environment: EnvironmentPolicy,
+    candidate: ReleaseCandidate,
+    rules: str,
+    now: datetime,
+    root: Path,
+    local: bool,
+) -> tuple[RunView, Verdict]:
+    """Return the run and its verdict on which a candidate may enter now, or refuse as ``promote`` does."""
+    run = newest_run(runs(events), environment.name, candidate, rules)
+    verdict = check_verdict(run, environment, now=now, local=local)
+    check_no_failure(events, run, candidate, environment.name)
+    check_evidence(run, verdict, root)
+    check_live(events, run, candidate, environment.name)
+    return run, verdict
 
 
 def _observed(verdict: Verdict) -> str | UnsetType:
