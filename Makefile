@@ -7,6 +7,9 @@ VENV   := .venv/bin
 DEFECT ?=
 FLAVOURS ?=
 
+# Where Python may not keep what it compiles, every short run of pytest compiles its plugins again.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 

@@ -74,8 +74,18 @@ class GateResult:
         )
 
 
+def launch(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command in a new process; raises ``subprocess.TimeoutExpired`` after two minutes."""
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=120)
+
+
 class GateProject:
-    """A project with one environment ``staging`` and one gate ``smoke``, in an empty folder."""
+    """A project with one environment ``staging`` and one gate ``smoke``, in an empty folder.
+
+    ``launch`` starts what it runs.
+    """
+
+    launch = staticmethod(launch)
 
     def __init__(self, root: Path, *, extra: Mapping[str, str] | None = None) -> None:
         """Write policy, pytest configuration and candidate; ``extra`` adds to the gate's policy keys."""
@@ -170,15 +180,7 @@ class GateProject:
         )
 
     def _process(self, command: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            cwd=self.root,
-            env=self._environment(env),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        return self.launch(command, self.root, self._environment(env))
 
     def _environment(self, env: Mapping[str, str]) -> dict[str, str]:
         """Return this process's environment without what pytest, xdist, coverage and we put into it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from release_gates.testing import GateProject
+from release_gates.testing import GateProject, launch
 
 PACKAGE = Path(__file__).resolve().parents[1] / "release_gates"
 MAY_IMPORT = {
@@ -116,7 +116,8 @@ def test_sdks_are_imported_inside_functions_only() -> None:
             assert not top & NOT_AT_START, path
 
 
-def test_collecting_a_gate_loads_no_sdk(tmp_path: Path) -> None:
+def test_collecting_a_gate_loads_no_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GateProject, "launch", staticmethod(launch))  # the warm one has imported everything
     project = GateProject(tmp_path)
     project.write("suites/test_a.py", 'import pytest\n@pytest.mark.gate("smoke")\ndef test_a(gate): pass\n')
     project.write(

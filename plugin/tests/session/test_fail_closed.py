@@ -28,7 +28,8 @@ class Row:
     arguments: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     expect: tuple[str, ...] | None = None
-    xdist: bool = True
+    xdist: str = ""
+    """Why it is run by two workers too; "" where they would only run the same code twice."""
 
 
 def smoke(
@@ -43,6 +44,12 @@ def conftest(text: str) -> dict[str, str]:
     return {"conftest.py": f"import os, sys, pytest\n{text}\n"}
 
 
+# What differs under xdist.
+COLLECTED = "workers collect, and the controller has to know what is missing"
+REPORTED = "what the test did travels from a worker in its reports"
+ENDED = "the end of a worker, or of the session, reaches the controller as something else"
+COUNTED = "the exit status is made of what the controller counts"
+
 MISSING_ONE = "1 expected test did not run|MISSING"
 ROWS = [
     # -- tests that are not there -------------------------------------------------------------------
@@ -55,6 +62,7 @@ ROWS = [
     ),
     Row(
         id="test renamed",
+        xdist=COLLECTED,
         files={
             "suites/test_smoke.py": f'{HEAD}\ndef test_speed(gate): gate.measure("order.time", 3, "ms")\ndef test_book2(): pass\n'
         },
@@ -66,8 +74,13 @@ ROWS = [
         files={"suites/test_more.py": f"{HEAD}\ndef test_new(): pass\n"},
         says="ran but is not expected",
     ),
-    Row(id="gate mark lost", files=smoke(head="del pytestmark"), says="belongs to no gate|did not run"),
-    Row(id="-k", arguments=("-k", "speed"), says=MISSING_ONE),
+    Row(
+        id="gate mark lost",
+        xdist=COLLECTED,
+        files=smoke(head="del pytestmark"),
+        says="belongs to no gate|did not run",
+    ),
+    Row(id="-k", xdist=COLLECTED, arguments=("-k", "speed"), says=MISSING_ONE),
     Row(id="path", arguments=(SPEED,), says=MISSING_ONE),
     Row(id="--deselect", arguments=(f"--deselect={BOOK}",), says=MISSING_ONE),
     Row(id="--ignore", arguments=("--ignore=suites/test_smoke.py",), says="2 expected tests did not run"),
@@ -86,6 +99,7 @@ ROWS = [
     ),
     Row(
         id="late hook removes",
+        xdist=COLLECTED,
         files=conftest(
             "@pytest.hookimpl(trylast=True)\ndef pytest_collection_modifyitems(items): items[:] = items[:1]"
         ),
@@ -93,6 +107,7 @@ ROWS = [
     ),
     Row(
         id="wrapper removes",
+        xdist=COLLECTED,
         files=conftest(
             "@pytest.hookimpl(wrapper=True, tryfirst=True)\ndef pytest_collection_modifyitems(items):\n    yield\n    items[:] = items[:1]"
         ),
@@ -100,11 +115,13 @@ ROWS = [
     ),
     Row(
         id="finish hook removes",
+        xdist=COLLECTED,
         files=conftest("def pytest_collection_finish(session): session.items[:] = session.items[:1]"),
         says="expected tests? did not run",
     ),
     Row(
         id="test plan deselects",
+        xdist=COLLECTED,
         files=conftest(
             "def pytest_collection_modifyitems(config, items):\n    config.hook.pytest_deselected(items=items[1:])\n    items[:] = items[:1]"
         ),
@@ -133,11 +150,13 @@ ROWS = [
     Row(id="skip in call", files=smoke(book="pytest.skip('not today')"), says="skipped: not today"),
     Row(
         id="skip in fixture",
+        xdist=REPORTED,
         files=smoke(head="@pytest.fixture(autouse=True)\ndef lazy(): pytest.skip('lazy')\n"),
         says="skipped: lazy",
     ),
     Row(
         id="module skip",
+        xdist=COLLECTED,
         files={"suites/test_smoke.py": "import pytest\npytest.skip('all of it', allow_module_level=True)\n"},
         says="2 expected tests did not run",
     ),
@@ -153,24 +172,32 @@ ROWS = [
     ),
     Row(
         id="xfail mark",
+        xdist=REPORTED,
         files=smoke(head="@pytest.mark.xfail(reason='known')", speed="assert False, 'bad'"),
         says="expected to fail",
     ),
-    Row(id="xfail strict passes", files=smoke(head="@pytest.mark.xfail(strict=True)"), says="XPASS"),
+    Row(
+        id="xfail strict passes",
+        xdist=REPORTED,
+        files=smoke(head="@pytest.mark.xfail(strict=True)"),
+        says="XPASS",
+    ),
     Row(id="xpass", files=smoke(head="@pytest.mark.xfail(reason='known')"), says="expected to fail"),
     Row(id="pytest.xfail()", files=smoke(book="pytest.xfail('known')"), says="expected to fail"),
     Row(
         id="limit broken under xfail",
+        xdist=REPORTED,
         files=smoke(head="@pytest.mark.xfail(reason='known')", speed='gate.measure("order.time", 9, "ms")'),
         says="order.time is 9 ms",
     ),
     Row(id="limit nobody measures", files=smoke(speed="pass"), says="nothing measured order.time"),
     # -- tests that fail ----------------------------------------------------------------------------
-    Row(id="assert", files=smoke(book="assert 1 == 2, 'wrong'"), says="wrong"),
+    Row(id="assert", xdist=REPORTED, files=smoke(book="assert 1 == 2, 'wrong'"), says="wrong"),
     Row(id="pytest.fail", files=smoke(book="pytest.fail('by hand')"), says="by hand"),
     Row(id="exception", files=smoke(book="raise RuntimeError('kaput')"), says="RuntimeError: kaput"),
     Row(
         id="limit broken",
+        xdist=REPORTED,
         files=smoke(speed='gate.measure("order.time", 5.0001, "ms")'),
         says=r"order.time is 5\.0001 ms; the limit is <= 5 ms",
     ),
@@ -181,11 +208,13 @@ ROWS = [
     ),
     Row(
         id="fixture error",
+        xdist=REPORTED,
         files=smoke(head="@pytest.fixture(autouse=True)\ndef bad(): raise RuntimeError('no server')\n"),
         says="setup failed: .*no server",
     ),
     Row(
         id="teardown error",
+        xdist=REPORTED,
         files=smoke(
             head="@pytest.fixture(autouse=True)\ndef bad():\n    yield\n    raise RuntimeError('left behind')\n"
         ),
@@ -193,17 +222,20 @@ ROWS = [
     ),
     Row(
         id="collection error",
+        xdist=COLLECTED,
         files={"suites/test_broken.py": "import no_such_module\n"},
         says="could not be collected",
     ),
     Row(
         id="collection error tolerated",
+        xdist=COLLECTED,
         files={"suites/test_broken.py": "import no_such_module\n"},
         arguments=("--continue-on-collection-errors",),
         says="could not be collected",
     ),
     Row(
         id="rerun to green",
+        xdist=REPORTED,
         files=smoke(
             book="import pathlib\n    p = pathlib.Path('seen')\n    first = not p.exists()\n    p.touch()\n    assert not first, 'first time'"
         ),
@@ -212,6 +244,7 @@ ROWS = [
     ),
     Row(
         id="limit broken, rerun to green",
+        xdist=REPORTED,
         files=smoke(
             speed="import pathlib\n    p = pathlib.Path('seen')\n    first = not p.exists()\n    p.touch()\n    gate.measure('order.time', 9 if first else 3, 'ms')"
         ),
@@ -236,6 +269,7 @@ ROWS = [
     ),
     Row(
         id="makereport flipped",
+        xdist=REPORTED,
         files=smoke(book="assert False, 'hidden'")
         | conftest(
             "@pytest.hookimpl(hookwrapper=True, tryfirst=True)\ndef pytest_runtest_makereport(item, call):\n    out = yield\n    out.get_result().outcome = 'passed'"
@@ -244,6 +278,7 @@ ROWS = [
     ),
     Row(
         id="properties removed",
+        xdist=REPORTED,
         files=smoke(book="assert False, 'hidden'")
         | conftest(
             "@pytest.hookimpl(tryfirst=True)\ndef pytest_runtest_logreport(report): report.user_properties = []"
@@ -252,6 +287,7 @@ ROWS = [
     ),
     Row(
         id="test without gate fails",
+        xdist=COUNTED,
         files={
             "suites/test_other.py": "import pytest\n@pytest.mark.slow\ndef test_x(): assert False\n",
             "pytest.ini": "[pytest]\nmarkers = slow\ntestpaths = suites\n",
@@ -265,7 +301,6 @@ ROWS = [
             id=f"value {value}",
             files=smoke(speed=f'gate.measure("order.time", {value}, "ms")'),
             says=says,
-            xdist=False,
         )
         for value, says in [
             ("float('nan')", "is finite"),
@@ -289,6 +324,7 @@ ROWS = [
     ),
     Row(
         id="measured late",
+        xdist=REPORTED,
         files=smoke(
             head="@pytest.fixture\ndef late(gate):\n    yield\n    gate.measure('other', 1, 'ms')\n@pytest.mark.usefixtures('late')"
         ),
@@ -296,6 +332,7 @@ ROWS = [
     ),
     Row(
         id="refusal swallowed",
+        xdist=REPORTED,
         files=smoke(
             speed="gate.measure('order.time', 3, 'ms')\n    try: gate.measure('b', float('nan'), 'ms')\n    except Exception: pass"
         ),
@@ -308,7 +345,11 @@ ROWS = [
     ),
     # -- runs that do not simply end ----------------------------------------------------------------
     Row(
-        id="-x", files=smoke(speed="assert False, 'first'"), arguments=("-x",), says="first|stopp|did not run"
+        id="-x",
+        xdist=ENDED,
+        files=smoke(speed="assert False, 'first'"),
+        arguments=("-x",),
+        says="first|stopp|did not run",
     ),
     Row(
         id="--maxfail",
@@ -316,20 +357,23 @@ ROWS = [
         arguments=("--maxfail=1",),
         says="first|stopp|did not run",
     ),
-    Row(id="--setup-only", arguments=("--setup-only",), says="no report of its call", xdist=False),
-    Row(id="--setup-plan", arguments=("--setup-plan",), says="no report of its call", xdist=False),
+    Row(id="--setup-only", arguments=("--setup-only",), says="no report of its call"),
+    Row(id="--setup-plan", arguments=("--setup-plan",), says="no report of its call"),
     Row(
         id="exit in a test",
+        xdist=ENDED,
         files=smoke(book="pytest.exit('enough', returncode=0)"),
         says="ended pytest early: enough|interrupted|did not run|stopped early|has no report",
     ),
     Row(
         id="sys.exit in a test",
+        xdist=ENDED,
         files=smoke(book="import sys; sys.exit(0)"),
         says="SystemExit|interrupted|did not run",
     ),
     Row(
         id="exit in sessionfinish",
+        xdist=COUNTED,
         files=conftest(
             "def pytest_sessionfinish(session):\n    if not hasattr(session.config, 'workerinput'): pytest.exit('done', returncode=0)"
         ),
@@ -337,21 +381,25 @@ ROWS = [
     ),
     Row(
         id="keyboard interrupt",
+        xdist=ENDED,
         files=smoke(book="raise KeyboardInterrupt"),
         says="interrupted|did not run|stopped early",
     ),
     Row(
         id="internal error",
+        xdist=COUNTED,
         files=conftest("def pytest_runtest_logreport(report): raise RuntimeError('plugin bug')"),
         says="plugin bug",
     ),
     Row(
         id="exit status set",
+        xdist=COUNTED,
         files=conftest("def pytest_sessionfinish(session): session.exitstatus = 7"),
         says="exit status 7",
     ),
     Row(
         id="shouldstop",
+        xdist=ENDED,
         files=conftest(
             "def pytest_runtest_logfinish(nodeid): pass\ndef pytest_collection_finish(session): session.shouldstop = 'enough'"
         ),
@@ -359,6 +407,7 @@ ROWS = [
     ),
     Row(
         id="coverage plugin fails",
+        xdist=COUNTED,
         files={
             "suites/test_smoke.py": smoke()["suites/test_smoke.py"],
             "app.py": "x = 1\nif x == 2:\n    y = 3\n    z = 4\n",
