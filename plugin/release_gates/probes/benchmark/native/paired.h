@@ -76,7 +76,7 @@ __attribute__((visibility("default"))) const struct paired_suite* paired_suite_v
 
 #define PAIRED_SUITE_OF(table, fact_count, facts)                                                                \
     const struct paired_suite* paired_suite_v1(void) {                                                           \
-        static const struct paired_suite suite = {PAIRED_VERSION,  (uint32_t)sizeof(struct paired_benchmark),    \
+        static const struct paired_suite suite = {PAIRED_VERSION,  sizeof(struct paired_benchmark),               \
                                                   sizeof(table) / sizeof((table)[0]), table, fact_count, facts,  \
                                                   PAIRED_COMPILER, PAIRED_FLAGS};                                \
         return &suite;                                                                                           \
