@@ -15,6 +15,7 @@ Facts = TypeVar("Facts")
 EXPLAINED = {
     "CR01": ("CR02", "CR06", "CR07"),
     "CR08": ("CR09",),
+    "DF02": ("DF03",),
     "DF01": ("IM01",),
 }
 """A finding of the first rule explains what the others find in effect although it was declared well."""

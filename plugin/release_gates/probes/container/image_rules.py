@@ -1,0 +1,166 @@
+"""The rules of images (IM): each a pure function of facts and profile."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+from release_gates.probes.container import secret_patterns
+from release_gates.probes.container.image_facts import ImageFacts
+from release_gates.probes.container.profile import Profile
+from release_gates.probes.container.rule import Fault, Undecided
+
+Check = Callable[[ImageFacts, Profile], Iterator[Fault]]
+
+NAMED = 5
+"""So many paths stand in a sentence before "and N more"."""
+
+
+def user(facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
+    """IM01: a name is looked up in the image's own /etc/passwd."""
+    name = facts.user.partition(":")[0].strip()
+    declared = f"USER {facts.user}" if facts.user else "no USER"
+    if name in ("", "root") or (name.isdecimal() and int(name) == 0):
+        yield Fault(declared=declared, effective="uid 0")
+    elif not name.isdecimal():
+        uid = _uid(facts, name)
+        if uid is None:
+            yield Fault(declared=declared, effective="a name that /etc/passwd does not have: it cannot start")
+        elif uid == 0:
+            yield Fault(declared=declared, effective="uid 0 by /etc/passwd")
+
+
+def size(facts: ImageFacts, profile: Profile) -> Iterator[Fault]:
+    """IM02."""
+    if profile.size_budget and facts.size > profile.size_budget:
+        yield Fault(declared=f"a budget of {_mib(profile.size_budget)}", effective=_mib(facts.size))
+
+
+def secrets(facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
+    """IM03: in every layer, also where a higher one hides the file."""
+    for name in secret_patterns.in_environment(facts.environment):
+        yield Fault(declared=f"ENV {name}", effective="whoever has the image has it")
+    for name in secret_patterns.in_environment(
+        tuple(f"{key}={value}" for key, value in facts.labels.items())
+    ):
+        yield Fault(declared=f"LABEL {name}", effective="whoever has the image has it")
+    for step in facts.history:
+        for name in secret_patterns.in_text(step):
+            yield Fault(declared=f"history: {name}", effective="`docker history` shows it")
+    for path, kind in sorted(facts.files.secrets.items()):
+        yield Fault(declared=f"/{path}", effective=kind)
+
+
+def setuid(facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
+    """IM04."""
+    if facts.files.setuid:
+        shown = _listed([f"/{path} ({mode:04o})" for path, mode in sorted(facts.files.setuid.items())])
+        yield Fault(declared=shown, effective="it runs with its owner's rights")
+
+
+def tools(facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
+    """IM05."""
+    if facts.files.tools:
+        shown = _listed([f"/{path} ({kind})" for path, kind in sorted(facts.files.tools.items())])
+        yield Fault(declared=shown, effective="what an intruder works with")
+
+
+def healthcheck(facts: ImageFacts, profile: Profile) -> Iterator[Fault]:
+    """IM06."""
+    if facts.healthcheck is None and not profile.kubernetes_only:
+        yield Fault(declared="no HEALTHCHECK", effective="nobody asks whether it works")
+
+
+def platforms(facts: ImageFacts, profile: Profile) -> Iterator[Fault]:
+    """IM07."""
+    if absent := [each for each in profile.platforms if each not in facts.platforms]:
+        yield Fault(
+            declared=f"for {', '.join(facts.platforms)}", effective=f"nothing for {', '.join(absent)}"
+        )
+
+
+def reference(facts: ImageFacts, profile: Profile) -> Iterator[Fault]:
+    """IM08: the candidate's digest does where no registry knows the image."""
+    tag = facts.name.rpartition("/")[2].partition("@")[0].partition(":")[2]
+    by_digest = "@sha256:" in facts.name or facts.name.startswith("sha256:")
+    known = {
+        facts.identity.removeprefix("sha256:"),
+        *(each.rpartition("sha256:")[2] for each in facts.repo_digests),
+    }
+    if tag == "latest" and not by_digest:
+        yield Fault(declared=facts.name, effective="another image tomorrow")
+    elif profile.released and profile.released not in known:
+        yield Fault(declared=f"sha256:{profile.released}", effective=f"the image is {facts.identity}")
+    elif not (facts.repo_digests or profile.released):
+        yield Fault(declared=facts.name, effective="no registry and no candidate knows it by digest")
+
+
+def origin(facts: ImageFacts, profile: Profile) -> Iterator[Fault]:
+    """IM09."""
+    if absent := [label for label in profile.labels if not facts.labels.get(label)]:
+        yield Fault(declared=f"no label {', '.join(absent)}", effective="nobody can tell its sources")
+    if facts.created is not None and profile.oldest_days:
+        if facts.created > facts.now + timedelta(days=1):
+            yield Fault(declared=f"created {facts.created:%Y-%m-%d}", effective="a day that is still to come")
+        elif facts.now - facts.created > timedelta(days=profile.oldest_days):
+            days = (facts.now - facts.created).days
+            yield Fault(declared=f"created {facts.created:%Y-%m-%d}", effective=f"{days} days old")
+
+
+def accounts(facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
+    """IM10."""
+    for file, position in (("etc/passwd", 1), ("etc/shadow", 1)):
+        for fields in _rows(facts, file):
+            if len(fields) > position and fields[position] == "":
+                yield Fault(declared=f"/{file}: {fields[0]}", effective="no password is asked for")
+    uids = Counter(fields[2] for fields in _rows(facts, "etc/passwd") if len(fields) > 2)
+    for uid, count in sorted(uids.items()):
+        if count > 1:
+            yield Fault(declared=f"/etc/passwd: uid {uid}", effective=f"{count} accounts are one user")
+
+
+def signature(_facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
+    """IM12: nothing here verifies signatures yet, so a policy that asks for one gets no yes."""
+    raise Undecided("signatures are not verified yet; switch the rule off with a reason until they are")
+
+
+CHECKS: Mapping[str, Check] = MappingProxyType(
+    {
+        "IM01": user,
+        "IM02": size,
+        "IM03": secrets,
+        "IM04": setuid,
+        "IM05": tools,
+        "IM06": healthcheck,
+        "IM07": platforms,
+        "IM08": reference,
+        "IM09": origin,
+        "IM10": accounts,
+        "IM12": signature,
+    }
+)
+"""IM11, what scanners report, is no function of the image: `advisories.py`."""
+
+
+def _uid(facts: ImageFacts, name: str) -> int | None:
+    for fields in _rows(facts, "etc/passwd"):
+        if len(fields) > 2 and fields[0] == name and fields[2].isdecimal():
+            return int(fields[2])
+    return None
+
+
+def _rows(facts: ImageFacts, file: str) -> Iterator[list[str]]:
+    for line in facts.files.accounts.get(file, "").splitlines():
+        if line.strip() and not line.startswith("#"):
+            yield line.split(":")
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024**2:.1f} MiB"

@@ -1,0 +1,90 @@
+"""Bytes as they come: chunks of a connection as a file, and a digest of all that is read."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from typing import IO
+
+_BLOCK = 1 << 18
+
+
+class ChunkReader:
+    """Chunks of any size as a file that can be read once."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        """Return ``size`` bytes, fewer at the end only."""
+        parts, missing = [self._rest[:size]], size - len(self._rest)
+        self._rest = self._rest[size:]
+        while missing > 0:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                break
+            parts.append(chunk[:missing])
+            self._rest = chunk[missing:]
+            missing -= len(chunk)
+        return b"".join(parts)
+
+
+class HashingReader:
+    """A layer as it is before compression, read once, with the SHA-256 of all that was read."""
+
+    def __init__(self, head: bytes, file: IO[bytes]) -> None:
+        """``head`` are bytes that were taken off ``file`` already. ``ValueError`` for zstd."""
+        if head[:4] == b"\x28\xb5\x2f\xfd":
+            raise ValueError("a layer is compressed by zstd, which is not read; save it uncompressed")
+        self._file = file
+        self._inflate = zlib.decompressobj(wbits=31) if head[:2] == b"\x1f\x8b" else None
+        self._rest = b""
+        self._raw = head
+        self._digest = hashlib.sha256()
+        self._content = 0
+        self.size = 0
+
+    def read(self, size: int) -> bytes:
+        """Return ``size`` bytes, fewer at the end only."""
+        while len(self._rest) < size:
+            block = self._next()
+            if not block:
+                break
+            self._rest = self._rest + block if self._rest else block
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        self._digest.update(taken)
+        if content := len(taken.rstrip(b"\0")):
+            self._content = self.size + content
+        self.size += len(taken)
+        return taken
+
+    def finish(self, end: int) -> None:
+        """Read to the end; ``ValueError`` if anything but zeros stands behind ``end``.
+
+        Python's tarfile takes a damaged header for the end of the archive, without a word.
+        """
+        while self.read(_BLOCK):
+            pass
+        if self._content > end:
+            raise ValueError("a layer goes on behind its end")
+
+    @property
+    def sha256(self) -> str:
+        """The digest of what was read so far."""
+        return self._digest.hexdigest()
+
+    def _next(self) -> bytes:
+        while True:
+            raw, self._raw = self._raw or self._file.read(_BLOCK), b""
+            if self._inflate is None:
+                return raw
+            if not raw:
+                if not self._inflate.eof:
+                    raise ValueError("a compressed layer ends too early")
+                return b""
+            if self._inflate.eof:
+                raise ValueError("a compressed layer goes on behind its end")
+            if block := self._inflate.decompress(raw):
+                return block

@@ -1,0 +1,280 @@
+"""Images by their archives: each bad one is caught by exactly its rule, and no torn one passes."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import random
+import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fixtures.trading_system.image import File, Image, archive, layer_tar
+from release_gates.errors import MeasurementError
+from release_gates.probes.container.archive import read_archive
+from release_gates.probes.container.catalogue import ids
+from release_gates.probes.container.image_facts import ImageFacts, image_facts
+from release_gates.probes.container.image_rules import CHECKS
+from release_gates.probes.container.judging import Report, Selection, judge
+from release_gates.probes.container.profile import PROFILES
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+CONFIG = {
+    "User": "65532:65532",
+    "Entrypoint": ["/engine"],
+    "Healthcheck": {"Test": ["CMD", "/engine", "--healthcheck"]},
+    "Labels": {
+        "org.opencontainers.image.revision": "0123abc",
+        "org.opencontainers.image.source": "https://x",
+    },
+}
+ENGINE = File(path="/engine", content=b"\x7fELF" + b"engine" * 100)
+KEY = b"-----BEGIN " + b"OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n"
+PASSWD = b"root:x:0:0:root:/root:/sbin/nologin\nengine:x:65532:65532::/:/sbin/nologin\n"
+
+
+def image(
+    *more: tuple[File, ...], history: tuple[str, ...] = ("COPY engine /engine",), **config: Any
+) -> Image:
+    return Image(
+        config={**CONFIG, **config},
+        layers=((ENGINE,), *more),
+        history=history,
+        created="2026-11-01T00:00:00Z",
+    )
+
+
+def f(path: str, content: bytes = b"x", mode: int = 0o644) -> File:
+    return File(path=path, content=content, mode=mode)
+
+
+def facts(source: Image, *, name: str = "engine:1.4", released: bool = True) -> ImageFacts:
+    data, identity = archive(source)
+    saved = read_archive(chunks(data), place="image.tar", identity=f"sha256:{identity}")
+    digests = ("registry/engine@sha256:" + "c" * 64,) if released else ()
+    return image_facts(saved, name=name, now=NOW, repo_digests=digests)
+
+
+def chunks(data: bytes, size: int = 70_000) -> Iterator[bytes]:
+    return (data[at : at + size] for at in range(0, len(data), size))
+
+
+def report(found: ImageFacts, **changes: Any) -> Report:
+    profile = replace(PROFILES["service"], **changes)
+    return judge(
+        found, profile, CHECKS, subject="engine", selection=Selection(off={"IM12": "not asked here"})
+    )
+
+
+BAD: dict[str, tuple[str, Image]] = {
+    "no user": ("IM01", image(User="")),
+    "user 00": ("IM01", image(User="00:1")),
+    "a name that is uid 0": ("IM01", image((f("/etc/passwd", b"toor:x:0:0::/:/\n"),), User="toor")),
+    "a name that nobody has": ("IM01", image((f("/etc/passwd", PASSWD),), User="ghost")),
+    "the name of a lower layer": (
+        "IM01",
+        image((f("/etc/passwd", PASSWD),), (f("/etc/passwd", b"engine:x:0:0::/:/\n"),), User="engine"),
+    ),
+    "too large": ("IM02", image((f("/data", b"\0" * (2 << 20)),))),
+    "a password in ENV": ("IM03", image(Env=["DB_PASSWORD=hunter2"])),
+    "a token in a label": ("IM03", image(Labels={**CONFIG["Labels"], "build.token": "hunter2"})),  # type: ignore[dict-item]
+    "a password in the history": ("IM03", image(history=("RUN login --password hunter2",))),
+    "a build argument in the history": ("IM03", image(history=("|1 NPM_TOKEN=hunter2 /bin/sh -c npm ci",))),
+    "a key in a layer": ("IM03", image((f("/srv/config", KEY),))),
+    "a key that a higher layer hides": ("IM03", image((f("/srv/config", KEY),), (f("/srv/.wh.config"),))),
+    "a key in a folder that is gone": ("IM03", image((f("/srv/a/config", KEY),), (f("/.wh.srv"),))),
+    "a key below an opaque folder": ("IM03", image((f("/srv/config", KEY),), (f("/srv/.wh..wh..opq"),))),
+    "a key that a higher layer replaces": (
+        "IM03",
+        image((f("/root/.env", b"A=1"),), (f("/root/.env", b""),)),
+    ),
+    "a key over the edge of two pieces": ("IM03", image((f("/blob", b"\0" * ((1 << 20) - 20) + KEY),))),
+    "setuid": ("IM04", image((f("/bin/ping", mode=0o4755),))),
+    "setgid": ("IM04", image((f("/bin/wall", mode=0o2755),))),
+    "a shell": ("IM05", image((f("/usr/bin/dash", mode=0o755),))),
+    "a package manager": ("IM05", image((f("/sbin/apk", mode=0o755),))),
+    "a compiler": ("IM05", image((f("/usr/bin/gcc", mode=0o755),))),
+    "no healthcheck": ("IM06", image(Healthcheck=None)),
+    "healthcheck NONE": ("IM06", image(Healthcheck={"Test": ["NONE"]})),
+    "no label": ("IM09", image(Labels=None)),
+    "old": ("IM09", replace(image(), created="2026-01-01T00:00:00Z")),
+    "from the future": ("IM09", replace(image(), created="2027-01-01T00:00:00Z")),
+    "no password in shadow": ("IM10", image((f("/etc/shadow", b"root::1:2:3:::\n"),))),
+    "no password in passwd": ("IM10", image((f("/etc/passwd", b"root::0:0::/:/\n"),))),
+    "one uid for two": ("IM10", image((f("/etc/passwd", PASSWD + b"twin:x:65532:1::/:/\n"),))),
+}
+
+
+def test_every_rule_is_broken_by_a_case() -> None:
+    elsewhere = {"IM07", "IM08", "IM11", "IM12"}
+    assert {*CHECKS, "IM11"} == set(ids("IM"))
+    assert {rule for rule, _ in BAD.values()} == set(CHECKS) - elsewhere
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_caught_by_exactly_its_rule(name: str) -> None:
+    rule, bad = BAD[name]
+    found = report(facts(bad), size_budget=2 << 20)
+    assert {finding.rule.id for finding in found.findings} == {rule}, [
+        each.sentence for each in found.findings
+    ]
+    assert found.doubts == ()
+    assert "hunter2" not in found.findings[0].sentence, "a secret is never shown"
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        image(),
+        image(User="engine", Entrypoint=["/engine"]) and image((f("/etc/passwd", PASSWD),), User="engine"),
+        image(
+            (f("/bin/ping", mode=0o4755), f("/bin/sh", mode=0o755)), (f("/bin/.wh.ping"), f("/bin/.wh.sh"))
+        ),
+        image((f("/bin/ping", mode=0o4755),), (f("/bin/ping", mode=0o755),)),
+        image((f("/etc/ssl/ca.pem", b"-----BEGIN CERTIFICATE-----\nMII\n"),)),
+        image((f("/usr/share/doc/sh", mode=0o644),)),
+        image(Env=["PASSWORD_FILE=/run/secrets/db", "PATH=/"]),
+        replace(image(), created="1970-01-01T00:00:00Z"),
+    ],
+)
+def test_no_false_alarm(good: Image) -> None:
+    assert report(facts(good)) == Report()
+
+
+def test_tags_and_digests() -> None:
+    found = {
+        "latest": report(facts(image(), name="engine:latest")),
+        "unknown": report(facts(image(), released=False)),
+        "another": report(facts(image()), released="d" * 64),
+    }
+    for name, of in found.items():
+        assert [each.rule.id for each in of.findings] == ["IM08"], name
+    own = facts(image(), released=False)
+    assert report(own, released=own.identity.removeprefix("sha256:")) == Report()
+
+
+def test_platforms() -> None:
+    found = report(facts(image()), platforms=("linux/amd64", "linux/arm64"))
+    assert [each.rule.id for each in found.findings] == ["IM07"]
+    both = replace(facts(image()), platforms=("linux/amd64", "linux/arm64/v8", "linux/arm64"))
+    assert report(both, platforms=("linux/amd64", "linux/arm64")) == Report()
+
+
+def test_a_signature_that_is_asked_for_is_never_taken_for_granted() -> None:
+    found = judge(facts(image()), PROFILES["service"], CHECKS, subject="engine")
+    assert [doubt.rule.id for doubt in found.doubts] == ["IM12"]
+
+
+DATA, IDENTITY = archive(image((f("/etc/passwd", PASSWD),), (f("/bin/x", b"y" * 40_000, 0o4755),)))
+
+
+def read(data: bytes, identity: str = "") -> Any:
+    return read_archive(chunks(data), place="image.tar", identity=identity)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 511, 512, 1024, 10_240, len(DATA) // 2, len(DATA) - 10_240])
+def test_a_torn_archive_is_an_error(kept: int) -> None:
+    with pytest.raises(MeasurementError, match="container-archive"):
+        read(DATA[:kept])
+
+
+def test_a_layer_that_was_changed_is_an_error() -> None:
+    at = DATA.index(b"engineengine")
+    with pytest.raises(MeasurementError, match="its configuration says"):
+        read(DATA[:at] + b"Engine" + DATA[at + 6 :])
+
+
+@pytest.mark.parametrize("behind", [[], [f("/c", b"z" * (3 << 20))]])
+def test_a_layer_whose_middle_is_no_tar_is_an_error(behind: list[File]) -> None:
+    """Python's tarfile ends in silence at a damaged header; what lies behind it must not go unseen."""
+    layer = bytearray(layer_tar([f("/a"), f("/bin/sh", mode=0o4755), *behind]))
+    layer[1024 + 148 : 1024 + 156] = b"\xff" * 8
+    with pytest.raises(MeasurementError, match="goes on behind its end"):
+        read(_archive_of(bytes(layer)))
+
+
+def test_another_image_than_was_asked_for_is_an_error() -> None:
+    with pytest.raises(MeasurementError, match="was asked for"):
+        read(DATA, "sha256:" + "0" * 64)
+
+
+def test_several_images_are_an_error() -> None:
+    config = b'{"rootfs": {"diff_ids": []}}'
+    manifest = json.dumps([{"Config": "c", "Layers": []}] * 2).encode()
+    with pytest.raises(MeasurementError, match="2 images"):
+        read(layer_tar([f("c", config), f("manifest.json", manifest)]))
+
+
+def test_compressed_layers_are_read_and_a_torn_one_is_an_error() -> None:
+    layer = layer_tar([f("/bin/sh", b"x" * 5000, mode=0o4755)])
+    packed = gzip.compress(layer)
+    saved = read(_archive_of(packed, hashlib.sha256(layer).hexdigest()))
+    assert saved.layers[0].setuid == {"bin/sh": 0o4755}
+    for wrong in (packed[:-20], packed + b"\0" * 1000 + b"x"):
+        with pytest.raises(MeasurementError, match="container-archive"):
+            read(_archive_of(wrong, hashlib.sha256(layer).hexdigest()))
+    with pytest.raises(MeasurementError, match="zstd"):
+        read(_archive_of(b"\x28\xb5\x2f\xfd" + packed))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(min_value=0, max_value=len(DATA) - 1), st.binary(min_size=1, max_size=8))
+def test_damaged_bytes_are_the_same_image_or_one_error(at: int, wrong: bytes) -> None:
+    damaged = DATA[:at] + wrong + DATA[at + len(wrong) :]
+    try:
+        saved = read(damaged, f"sha256:{IDENTITY}")
+    except MeasurementError:
+        return
+    assert saved.layers[-1].setuid == {"bin/x": 0o4755}, "what is remarkable does not get lost"
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"rootfs": {"diff_ids": 3}}, [], None, {"rootfs": {"diff_ids": []}, "config": 3}]
+)
+def test_another_configuration_is_an_error(document: Any) -> None:
+    config = json.dumps(document).encode()
+    manifest = json.dumps([{"Config": "c", "Layers": []}]).encode()
+    data = layer_tar([f("c", config), f("manifest.json", manifest)])
+    with pytest.raises(MeasurementError, match=r"container-(archive|inspect)"):
+        image_facts(read(data), name="x", now=NOW)
+
+
+def test_memory_does_not_grow_with_the_size_of_files() -> None:
+    import tracemalloc
+
+    big = layer_tar([f("/blob", random.Random(1).randbytes(1 << 20) * 48)])
+    data = _archive_of(big)
+    tracemalloc.start()
+    try:
+        read(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+def _archive_of(layer: bytes, diff_id: str = "") -> bytes:
+    diff_id = diff_id or hashlib.sha256(layer).hexdigest()
+    config = json.dumps(
+        {"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": [f"sha256:{diff_id}"]}}
+    )
+    manifest = json.dumps([{"Config": "c.json", "Layers": ["l/layer.tar"]}])
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in (
+            ("l/layer.tar", layer),
+            ("c.json", config.encode()),
+            ("manifest.json", manifest.encode()),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
