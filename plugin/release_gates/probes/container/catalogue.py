@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from release_gates.probes.container.rule import Rule, Severity
+from release_gates.model.severity import Severity
+from release_gates.probes.container.rule import Rule
 
 _SEVERITIES = {
     "C": Severity.CRITICAL,

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from release_gates.model.severity import Severity
 from release_gates.probes.container.catalogue import CATALOGUE
 from release_gates.probes.container.profile import Profile
-from release_gates.probes.container.rule import Doubt, Fault, Finding, Severity, Undecided
+from release_gates.probes.container.rule import Doubt, Fault, Finding, Undecided
 
 Facts = TypeVar("Facts")
 

@@ -3,24 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Severity(StrEnum):
-    """How bad a broken rule is, declared from worst to best."""
-
-    CRITICAL = "critical"
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-
-    @property
-    def rank(self) -> int:
-        """Position in the order, 0 for the worst."""
-        return _ORDER[self]
-
-
-_ORDER = {severity: rank for rank, severity in enumerate(Severity)}
+from release_gates.model.severity import Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,10 @@ from datetime import date, datetime
 from release_gates.model.evidence import TestRecord
 from release_gates.model.measurement import Attachment, Measurement
 from release_gates.model.outcome import Outcome, worst
+from release_gates.model.severity import Severity
 from release_gates.probes.sarif.findings import Finding
 from release_gates.probes.sarif.known import Dated, KnownFinding, dated
 from release_gates.probes.sarif.settings import FindingsSettings
-from release_gates.probes.sarif.severity import Severity
 
 NAMED = 3
 """So many findings stand in a sentence before "and N more"."""

@@ -12,8 +12,8 @@ import msgspec
 
 from release_gates.errors import PolicyError
 from release_gates.model.record import SCHEMA, Record
+from release_gates.model.severity import Severity
 from release_gates.probes.sarif.findings import Finding
-from release_gates.probes.sarif.severity import Severity
 
 FOLDER = "findings"
 """Below the folder of the policy, so that its digest covers what is accepted."""

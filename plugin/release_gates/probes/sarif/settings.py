@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
-from release_gates.probes.sarif.severity import Severity
-
-ACTIONS = "block, block after 30d, warn, note"
-
-
-class Action(NamedTuple):
-    """What a finding does; ``after_days`` is the grace since it was first seen, None for none."""
-
-    kind: Literal["block", "warn", "note"]
-    after_days: int | None = None
+from release_gates.model.severity import Action, Severity, parse_action, parse_days
 
 
 class FindingsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,33 +29,15 @@ class FindingsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     def __post_init__(self) -> None:
         for severity in Severity:
             self.action(severity)
-        if _days(self.accept_for) is None:
+        if parse_days(self.accept_for) is None:
             raise ValueError(f"accept_for = {self.accept_for!r} is no number of days, as in '30d'")
 
     def action(self, severity: Severity) -> Action:
         """Return what policy does with a finding of that severity."""
         said = {"critical": self.critical, "high": self.high, "medium": self.medium, "low": self.low}
-        return _action(severity, said[severity])
+        return parse_action(severity, said[severity])
 
     @property
     def accept_days(self) -> int:
         """Days for which a known finding is accepted."""
-        return _days(self.accept_for) or 0
-
-
-def _action(severity: Severity, text: str) -> Action:
-    if text == "block":
-        return Action("block")
-    if text == "warn":
-        return Action("warn")
-    if text == "note":
-        return Action("note")
-    days = _days(text.removeprefix("block after ")) if text.startswith("block after ") else None
-    if days is None:
-        raise ValueError(f"{severity} = {text!r} is no action. Write one of: {ACTIONS}")
-    return Action("block", days)
-
-
-def _days(text: str) -> int | None:
-    found = re.fullmatch(r"([0-9]{1,4}) ?(?:d|days?)", text)
-    return int(found[1]) if found else None
+        return parse_days(self.accept_for) or 0

@@ -5,28 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
+from release_gates.model.severity import Severity
 from release_gates.probes.sarif.document import Level
 from release_gates.probes.sarif.faults import plain, unreadable
 
 SCORE = "security-severity"
 """Property of a rule (GitHub's convention) or of a result: a CVSS score from 0.0 to 10.0."""
-
-
-class Severity(StrEnum):
-    """Severities, declared from worst to best."""
-
-    CRITICAL = "critical"
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-
-    @property
-    def rank(self) -> int:
-        """Position in the order, 0 for the worst."""
-        return list(Severity).index(self)
 
 
 def worst(severities: Iterable[Severity]) -> Severity:

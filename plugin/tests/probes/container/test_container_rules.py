@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from release_gates.errors import MeasurementError
+from release_gates.model.severity import Severity
 from release_gates.probes.container.catalogue import CATALOGUE, ids
 from release_gates.probes.container.container_facts import container_facts
 from release_gates.probes.container.container_rules import CHECKS
 from release_gates.probes.container.judging import Report, Selection, judge
 from release_gates.probes.container.profile import PROFILES, Profile
-from release_gates.probes.container.rule import Severity
 
 from .conftest import RELEASED, container, in_effect, inspected, process
 

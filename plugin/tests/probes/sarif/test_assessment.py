@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from release_gates.model.measurement import Attachment
 from release_gates.model.outcome import Outcome
+from release_gates.model.severity import Severity
 from release_gates.probes.sarif.assessment import judge_findings, record_id, to_record
 from release_gates.probes.sarif.findings import Finding
 from release_gates.probes.sarif.known import KnownFinding
 from release_gates.probes.sarif.settings import FindingsSettings
-from release_gates.probes.sarif.severity import Severity
 
 TODAY = date(2026, 3, 1)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

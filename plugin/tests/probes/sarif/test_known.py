@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release_gates.errors import PolicyError
+from release_gates.model.severity import Severity
 from release_gates.probes.sarif.findings import Finding
 from release_gates.probes.sarif.known import KnownFinding, dated, known_after, read_known, render_known
-from release_gates.probes.sarif.severity import Severity
 
 TODAY = date(2026, 3, 1)
 TEST = "sarif:scan::f.sarif"
