@@ -95,7 +95,7 @@ def _document(content: bytes, file: str) -> object:
     if content.lstrip()[:1] == b"{":
         try:
             return msgspec.json.decode(content)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise malformed(file, f"is no JSON: {error}") from None
     try:
         import yaml
