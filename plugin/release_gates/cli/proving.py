@@ -42,6 +42,13 @@ STATUS = {"proven": 0, "broken": BROKEN, "not proven": NOT_PROVEN}
 @click.argument("environment", required=False)
 @click.option("--defect", "defects", multiple=True, metavar="NAME", help="Only this defect. Repeatable.")
 @click.option("--gate", "gates", multiple=True, metavar="NAME", help="Only this gate's defects. Repeatable.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="Measure N defects of a gate at the same time, if it is not exclusive. Default: 1.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.pass_context
 @refusing
@@ -50,6 +57,7 @@ def prove(
     environment: str | None,
     defects: tuple[str, ...],
     gates: tuple[str, ...],
+    jobs: int,
     as_json: bool,
 ) -> None:
     """Plant each defect of gates/defects.toml and see its gate go red; on the clean system it must not.
@@ -68,7 +76,7 @@ def prove(
     ledger = project.ledger()
     with _alone(project), _stopping() as stop:
         bench = _bench(project, policy, proved, registry, ledger, stop)
-        proving = Proving(bench, registry, Telling(err=project.json))
+        proving = Proving(bench, registry, Telling(err=project.json, jobs=jobs), jobs=jobs)
         try:
             matrix = proving.prove(chosen)
         except Stopped as stopped:
@@ -95,18 +103,21 @@ def seen_red(environment: EnvironmentPolicy, events: Sequence[Event], rules: str
 class Telling:
     """Shows how a proof gets on: a line a step, on stderr where stdout is for JSON."""
 
-    def __init__(self, *, err: bool) -> None:
+    def __init__(self, *, err: bool, jobs: int = 1) -> None:
         self._echo: Callable[..., None] = lambda text, **how: click.echo(text, err=err, **how)
-        self._started = 0.0
+        self._at_once = jobs == 1
 
-    def begins(self, number: int, of: int, what: str) -> None:
-        """Print what begins."""
-        self._started = time.monotonic()
-        self._echo(f"[{number:>{len(str(of))}}/{of}] {what} … ", nl=False)
+    def begins(self, number: int, of: int, what: str) -> Callable[[str], None]:
+        """Print what begins (with several jobs not before its end), then how it ended and when."""
+        line, started = f"[{number:>{len(str(of))}}/{of}] {what} … ", time.monotonic()
+        if self._at_once:
+            self._echo(line, nl=False)
 
-    def ended(self, outcome: str) -> None:
-        """Print how it ended, and how long it took."""
-        self._echo(f"{outcome}, {time.monotonic() - self._started:.1f} s")
+        def ended(outcome: str) -> None:
+            before = "" if self._at_once else line
+            self._echo(f"{before}{outcome}, {time.monotonic() - started:.1f} s")
+
+        return ended
 
 
 def _environment(policy: Policy, registry: Registry, name: str | None) -> EnvironmentPolicy:

@@ -80,12 +80,15 @@ class Bench:
         """Run ``undo`` to its end, whoever asks to stop; return why it failed, or ""."""
         return self._run(name, command, "undo", stop=None)
 
-    def measure(self, planted: Planted, gate: GateSpec) -> Judged:
-        """Run exactly the expected tests of one gate by pytest, as a part, and judge what they measured."""
+    def measure(self, planted: Planted, gate: GateSpec, number: int = 0) -> Judged:
+        """Run exactly the expected tests of one gate by pytest, as a part, and judge what they measured.
+
+        Measurements that run at the same time have other candidates or other numbers.
+        """
         tests = expected_in(self.policy, self.environment).get(gate.name, ())
         if not tests:
             return Judged(None, f"gates/expected/{gate.name}.txt names no test")
-        folder = planted.folder / f"gate-{gate.name}"
+        folder = planted.folder / f"gate-{gate.name}{f'-{number}' if number else ''}"
         try:
             _empty(folder)
         except NotPlanted as error:

@@ -503,9 +503,9 @@ def test_what_another_gate_sees_has_to_be_undone_too(project: Planting) -> None:
     assert found["rows"]["loses"]["said"].startswith("not tried: slows is not undone")
 
 
-def hanging(project: Planting) -> subprocess.Popen[str]:
+def hanging(project: Planting, *words: str) -> subprocess.Popen[str]:
     """Start a proof and return when the test of its defect hangs."""
-    started = project.start("release_gates", "prove")
+    started = project.start("release_gates", "prove", *words)
     deadline = time.monotonic() + 60
     while not (project.root / "hanging").exists():
         assert started.poll() is None, started.communicate()[0]
@@ -545,6 +545,101 @@ def test_two_proofs_at_once_are_refused(project: Planting) -> None:
     started.communicate(timeout=60)
     assert (second.status, "[proof-in-progress]" in second.output) == (2, True)
     assert (project.root / "undone").exists()
+
+
+# -- several jobs ---------------------------------------------------------------------------------
+
+COMPANY = """
+import os, time
+from pathlib import Path
+import pytest
+pytestmark = pytest.mark.gate("load")
+
+def test_order_time(gate):
+    here = Path("beside") / str(os.getpid())
+    here.parent.mkdir(exist_ok=True)
+    here.touch()
+    deadline = time.monotonic() + 3
+    while (many := len(list(here.parent.iterdir()))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.2)
+    with Path("seen").open("a") as file:
+        file.write(f"{many}\\n")
+    here.unlink()
+    gate.measure("order.time", VALUE, "ms", samples=100)
+"""
+
+
+def in_company(project: Planting, value: str) -> None:
+    """Let the load gate see how many measurements run at the same time, and measure a value."""
+    project.write("suites/test_load.py", COMPANY.replace("VALUE", value))
+
+
+def most(project: Planting) -> int:
+    return max(map(int, (project.root / "seen").read_text().split()))
+
+
+SLOW = '9 if "slow" in gate.candidate.artifact("engine").read_text() else 3'
+
+
+def test_several_jobs_prove_the_same(project: Planting) -> None:
+    """Rows stand as declared, whoever ended first; what is on the host is measured last, and alone."""
+    in_company(project, SLOW)
+    project.host_defect("leaks", "loses", undo="exit(5)")
+    for name in ("loses", "harmless", "skips", "crosses"):
+        project.defect(name)
+    project.defect("broken_build", apply=command("{python}", "-c", "exit(3)"))
+    project.defect("not_planted", apply=command("{python}", "plant.py", "{candidate}", "engine"))
+    for name in ("slow", "slow_again"):
+        project.defect(name, gate="load", message="order.time is")
+    found = project.rows("--jobs", "2")
+    assert [(row["defect"], row["outcome"]) for row in found["proofs"]] == [
+        ("leaks", "not proven"),
+        ("loses", "caught"),
+        ("harmless", "missed"),
+        ("skips", "not proven"),
+        ("crosses", "other reason"),
+        ("broken_build", "not proven"),
+        ("not_planted", "not proven"),
+        ("slow", "caught"),
+        ("slow_again", "caught"),
+    ]
+    assert "the undo failed" in found["rows"]["leaks"]["said"]
+    assert found["rows"]["harmless"]["said"].endswith("and no other gate went red")
+    assert most(project) == 2
+
+
+def test_what_turns_red_in_company_alone_is_no_catch(project: Planting) -> None:
+    """A gate whose numbers depend on what else runs is red on the clean system too, measured likewise."""
+    in_company(project, "9 if many > 1 else 3")
+    for name in ("harmless", "harmless_too"):
+        project.defect(name, gate="load", message="order.time is 9 ms")
+    found = project.rows("--jobs", "2")
+    assert {row["said"] for row in found["proofs"]} == {"load is FAIL on the clean system"}
+    assert found["clean"][0]["because"].startswith("order.time is 9 ms")
+    (project.root / "seen").unlink()
+    assert {row["outcome"] for row in project.rows()["proofs"]} == {"missed"}
+    assert most(project) == 1
+
+
+def test_an_exclusive_gate_is_measured_alone(project: Planting) -> None:
+    policy = project.root / "gates/staging.toml"
+    policy.write_text(policy.read_text().replace("[gate.load]\n", "[gate.load]\nexclusive = true\n"))
+    in_company(project, SLOW)
+    for name in ("slow", "slow_again"):
+        project.defect(name, gate="load", message="order.time is")
+    assert {row["outcome"] for row in project.rows("--jobs", "4")["proofs"]} == {"caught"}
+    assert most(project) == 1
+
+
+def test_several_jobs_end_together(project: Planting) -> None:
+    for name in ("hangs", "hangs_too"):
+        project.defect(name)
+    started = hanging(project, "--jobs", "2")
+    started.send_signal(signal.SIGTERM)
+    output, _ = started.communicate(timeout=60)
+    assert started.returncode == 128 + signal.SIGTERM, output
+    assert project.facts() == []
 
 
 # -- refusals -------------------------------------------------------------------------------------
