@@ -33,7 +33,7 @@ gate-dev gate-staging gate-production: gate-%: setup ## build the reference syst
 
 prove: setup ## plant each defect and see its gate go red
 	@$(VENV)/python -m fixtures.prepare staging
-	@$(VENV)/release-gates prove staging
+	@$(VENV)/release-gates prove staging --jobs 4
 
 matrix: setup ## build and test the reference engine in every flavour, sanitizers included [FLAVOURS="asan tsan"]
 	@$(VENV)/python -m fixtures.trading_system.matrix $(FLAVOURS)
