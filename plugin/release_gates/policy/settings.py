@@ -24,6 +24,7 @@ BUILT_IN = {
     "coverage": "release_gates.probes.coverage.settings:CoverageSettings",
     "findings": "release_gates.probes.sarif.settings:FindingsSettings",
     "junit": "release_gates.probes.junit.settings:JunitSettings",
+    "kubernetes": "release_gates.probes.kubernetes.settings:KubernetesSettings",
     "machine": "release_gates.probes.machine.settings:MachineSettings",
     "service": "release_gates.probes.service.settings:ServiceSettings",
 }

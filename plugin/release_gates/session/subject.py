@@ -25,6 +25,10 @@ class Subject:
         """Return the path of an artifact in the store; ``CandidateError`` if it is absent or damaged."""
         return self._store.get(self._known(name).sha256)
 
+    def artifact_digest(self, name: str) -> str:
+        """Return the SHA-256 of an artifact, in hex; ``CandidateError`` if there is none of that name."""
+        return self._known(name).sha256
+
     def artifact_source(self, name: str) -> Path | None:
         """Return where an artifact was built, or None where nobody knows or that file is gone."""
         path = self._known(name).path

@@ -1,0 +1,196 @@
+"""A live cluster, read only: every object of some namespaces, page by page, by the official client."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from release_gates.errors import GateError, MeasurementError, ProbeUnavailable
+from release_gates.probes.kubernetes.documents import Document
+from release_gates.probes.kubernetes.faults import clip
+from release_gates.probes.kubernetes.objects import items, mapping
+from release_gates.probes.kubernetes.quantities import seconds
+from release_gates.probes.kubernetes.settings import LiveCluster
+
+NAMESPACED = (
+    *(
+        f"api/v1/{name}"
+        for name in ("pods", "services", "serviceaccounts", "configmaps", "replicationcontrollers")
+    ),
+    *(f"apis/apps/v1/{name}" for name in ("deployments", "statefulsets", "daemonsets", "replicasets")),
+    *(f"apis/batch/v1/{name}" for name in ("jobs", "cronjobs")),
+    *(f"apis/networking.k8s.io/v1/{name}" for name in ("networkpolicies", "ingresses")),
+    "apis/policy/v1/poddisruptionbudgets",
+    "apis/autoscaling/v2/horizontalpodautoscalers",
+    *(f"apis/rbac.authorization.k8s.io/v1/{name}" for name in ("roles", "rolebindings")),
+)
+OF_CLUSTER = tuple(
+    f"apis/rbac.authorization.k8s.io/v1/{name}" for name in ("clusterroles", "clusterrolebindings")
+)
+PAGE = 500
+MOST_PAGES = 400
+MOST_BYTES = 64 << 20
+TRIES = 3
+WAIT_AT_MOST_S = 5.0
+
+Sleep = Callable[[float], None]
+
+
+class _Gone(Exception):
+    """A page token is too old: the list has to be read again from the start."""
+
+
+class Reader:
+    """Reads lists from one API server. A list is whole or it is an error; nothing is written, ever."""
+
+    def __init__(self, cluster: LiveCluster, *, sleep: Sleep) -> None:
+        self._cluster = cluster
+        self._sleep = sleep
+        self._client = _connect(cluster)
+
+    def read(self) -> Iterator[Document]:
+        """Yield every object that rules are about.
+
+        Raises MeasurementError: ``kubernetes-api-refused`` (401, 403; names the permission that is lacking),
+        ``kubernetes-api-answer`` (anything else that is no whole list).
+        """
+        for namespace in self._cluster.namespaces:
+            yield Document(f"api/v1/namespaces/{namespace}", self._get(f"/api/v1/namespaces/{namespace}", {}))
+            for path in NAMESPACED:
+                version, _, plural = path.rpartition("/")
+                yield from self._list(f"/{version}/namespaces/{namespace}/{plural}")
+        for path in OF_CLUSTER:
+            yield from self._list(f"/{path}")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _list(self, path: str) -> tuple[Document, ...]:
+        for _ in range(TRIES):
+            try:
+                return tuple(self._pages(path))
+            except _Gone:
+                continue
+        raise _answer(path, f"the list changed {TRIES} times while it was read")
+
+    def _pages(self, path: str) -> Iterator[Document]:
+        token = ""
+        for _ in range(MOST_PAGES):
+            page = self._get(path, {"limit": str(PAGE), **({"continue": token} if token else {})})
+            kind = page.get("kind")
+            if not (
+                isinstance(kind, str) and kind.endswith("List") and isinstance(page.get("items", []), list)
+            ):
+                raise _answer(path, f"a {clip(kind, 40)} is no list")
+            typed = {"apiVersion": page.get("apiVersion"), "kind": kind.removesuffix("List")}
+            for one in items(page.get("items")):
+                if not isinstance(one, dict):
+                    raise _answer(path, "an item of the list is no object")
+                name = mapping(one.get("metadata")).get("name")
+                yield Document(f"{path.lstrip('/')}/{clip(name, 80)}", {**typed, **one})
+            token = mapping(page.get("metadata")).get("continue") or ""
+            if not isinstance(token, str):
+                raise _answer(path, "its page token is no text")
+            if not token:
+                return
+        raise _answer(path, f"more than {MOST_PAGES} pages")
+
+    def _get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+        for left in reversed(range(TRIES)):
+            status, headers, body = self._ask(path, query)
+            if status not in {429, 500, 502, 503, 504} or left == 0:
+                break
+            self._sleep(min(_seconds_of(headers.get("Retry-After")), WAIT_AT_MOST_S))
+        if status == 410 and "continue" in query:
+            raise _Gone
+        if status in {401, 403}:
+            raise _refused(path, status)
+        if status != 200:
+            raise _answer(path, f"status {status}")
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            raise _answer(path, "it is no JSON, or was cut off") from None
+        if not isinstance(value, dict):
+            raise _answer(path, "it is no object")
+        return value
+
+    def _ask(self, path: str, query: dict[str, str]) -> tuple[int, Any, bytes]:
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            answer = self._client.call_api(
+                path,
+                "GET",
+                query_params=list(query.items()),
+                header_params={"Accept": "application/json"},
+                auth_settings=["BearerToken"],
+                _preload_content=False,
+                _return_http_data_only=True,
+                _request_timeout=seconds(self._cluster.timeout),
+            )
+            body = answer.read(MOST_BYTES + 1)
+            if len(body) > MOST_BYTES:
+                raise _answer(path, f"more than {MOST_BYTES} bytes")
+            return int(answer.status), answer.headers, body
+        except ApiException as error:
+            return int(error.status or 0), error.headers or {}, b""
+        except (HTTPError, OSError) as error:
+            raise _answer(path, clip(error, 200)) from None
+
+
+def _connect(cluster: LiveCluster) -> Any:
+    try:
+        from kubernetes import client, config
+    except ModuleNotFoundError:
+        raise ProbeUnavailable(
+            "the client of Kubernetes is not installed.",
+            slug="kubernetes-extra",
+            hint="pip install 'pytest-release-gates[kubernetes]'",
+        ) from None
+    settings = client.Configuration()
+    load: Any = config
+    try:
+        if cluster.in_cluster:
+            load.load_incluster_config(client_configuration=settings)
+        else:
+            load.load_kube_config(
+                config_file=cluster.kubeconfig or None,
+                context=cluster.context or None,
+                client_configuration=settings,
+                persist_config=False,
+            )
+    except (config.ConfigException, OSError, ValueError, TypeError, KeyError) as error:
+        raise MeasurementError(
+            f"no cluster can be reached: {clip(error, 200)}.",
+            slug="kubernetes-no-cluster",
+            hint="Name a kubeconfig and a context that are there, or set in_cluster.",
+        ) from None
+    settings.retries = False
+    return client.ApiClient(settings)
+
+
+def _seconds_of(text: str | None) -> float:
+    try:
+        return max(float(text or "1"), 0.0)
+    except ValueError:
+        return 1.0
+
+
+def _answer(path: str, problem: str) -> GateError:
+    return MeasurementError(
+        f"{path}: the API server did not give the whole answer: {problem}.",
+        slug="kubernetes-api-answer",
+        hint="What is not read whole is not judged; run it again.",
+    )
+
+
+def _refused(path: str, status: int) -> GateError:
+    return MeasurementError(
+        f"{path}: the API server refused (status {status}).",
+        slug="kubernetes-api-refused",
+        hint="The gate needs get and list on it, and nothing else; see docs for the Role.",
+    )

@@ -1,0 +1,228 @@
+"""The fixture's object: read the sources once, judge by all rules, measure, and say what is wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from release_gates.errors import MeasurementError
+from release_gates.model.severity import Severity
+from release_gates.probes.kubernetes.availability_rules import availability_findings
+from release_gates.probes.kubernetes.documents import Document, read_documents
+from release_gates.probes.kubernetes.faults import SHOWN, nothing
+from release_gates.probes.kubernetes.findings import Finding
+from release_gates.probes.kubernetes.latency_rules import Undecided, latency_findings
+from release_gates.probes.kubernetes.live_rules import live_findings
+from release_gates.probes.kubernetes.network_rules import network_findings
+from release_gates.probes.kubernetes.objects import Deployed, deployed
+from release_gates.probes.kubernetes.rbac_rules import rbac_findings
+from release_gates.probes.kubernetes.schema import schema_findings
+from release_gates.probes.kubernetes.settings import KubernetesSettings
+from release_gates.probes.kubernetes.sources import read_kustomize, read_path
+from release_gates.probes.kubernetes.workload_rules import split_image, workload_findings
+
+FAMILIES = ("PSS", "PW", "NP", "RB", "AV", "LL", "LV")
+
+
+class Build(Protocol):
+    """What this probe needs of a candidate."""
+
+    def artifact(self, name: str) -> Path:
+        """Return the artifact from the store, hashed again; raises GateError."""
+
+    def artifact_digest(self, name: str) -> str:
+        """Return the digest of an artifact, in hex; raises GateError."""
+
+
+class Gate(Protocol):
+    """What this probe needs of the fixture ``gate``."""
+
+    @property
+    def candidate(self) -> Build:
+        """Return the candidate."""
+
+    @property
+    def rootdir(self) -> Path:
+        """Return the folder that holds ``gates/``."""
+
+    def settings(self, kind: type[KubernetesSettings]) -> KubernetesSettings:
+        """Return what policy says."""
+
+    def measure(self, name: str, value: float, unit: str, *, samples: int | None = None) -> None:
+        """Record one value."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is wrong, what was exempted by policy, what nobody could decide, and how much was judged."""
+
+    findings: tuple[Finding, ...]
+    exempted: tuple[Finding, ...]
+    undecided: tuple[Undecided, ...]
+    objects: int
+    pods: int
+
+
+def judge(
+    deployed: Deployed, settings: KubernetesSettings, digests: Mapping[str, str], now: datetime
+) -> Judgement:
+    """Judge everything that is deployed, at a moment (for exemptions and live state).
+
+    Raises MeasurementError for nothing to judge, a kind that nobody knows, and an exemption that is over or
+    that covers nothing.
+    """
+    if not deployed.workloads:
+        raise nothing("the sources have no workload" if deployed.objects else "the sources are empty")
+    found = sorted(set(_all(deployed, settings, digests, now)))
+    exempt = _exemptions(settings, found, now)
+    decided = [one for one in latency_findings(deployed, settings) if isinstance(one, Undecided)]
+    return Judgement(
+        findings=tuple(one for one in found if one not in exempt),
+        exempted=tuple(one for one in found if one in exempt),
+        undecided=tuple(one for one in decided if one.rule not in settings.undecided),
+        objects=len(deployed.objects),
+        pods=len(deployed.workloads),
+    )
+
+
+def _all(
+    deployed: Deployed, settings: KubernetesSettings, digests: Mapping[str, str], now: datetime
+) -> Iterator[Finding]:
+    yield from schema_findings(deployed, settings.minor, frozenset(settings.kinds))
+    yield from workload_findings(deployed, settings, digests)
+    yield from _unused_images(deployed, digests)
+    yield from network_findings(deployed, settings)
+    yield from rbac_findings(deployed)
+    yield from availability_findings(deployed, settings)
+    yield from (one for one in latency_findings(deployed, settings) if isinstance(one, Finding))
+    yield from _unused_profiles(deployed, settings)
+    if deployed.live and settings.cluster is not None:
+        yield from live_findings(deployed, settings.cluster, now)
+
+
+def _unused_images(deployed: Deployed, digests: Mapping[str, str]) -> Iterator[Finding]:
+    used = {split_image(one.image or "")[0] for workload in deployed.workloads for one in workload.containers}
+    for name in digests:
+        if name not in used:
+            yield Finding("PW12", f"Image/{name}", "no pod runs the candidate's image")
+
+
+def _unused_profiles(deployed: Deployed, settings: KubernetesSettings) -> Iterator[Finding]:
+    titles = {workload.title for workload in deployed.workloads}
+    used = {id(settings.profile(one.title, one.kind)) for one in deployed.workloads}
+    for pattern, profile in settings.workload.items():
+        if id(profile) not in used:
+            raise MeasurementError(
+                f'workload."{pattern}" in policy is about none of {", ".join(sorted(titles))}.',
+                slug="kubernetes-unused-policy",
+                hint="A profile that no workload has protects nothing; correct its name or take it out.",
+            )
+    yield from ()
+
+
+def _exemptions(settings: KubernetesSettings, found: Sequence[Finding], now: datetime) -> frozenset[Finding]:
+    covered: set[Finding] = set()
+    for one in settings.exempt:
+        mine = {finding for finding in found if one.covers(finding.rule, finding.object)}
+        if not mine:
+            raise MeasurementError(
+                f"the exemption of {one.object} from {one.rule} ({one.owner}) covers no finding.",
+                slug="kubernetes-unused-policy",
+                hint="Take it out, so that it does not cover the next one.",
+            )
+        if now.astimezone(UTC).date() <= one.until:
+            covered |= mine
+    return frozenset(covered)
+
+
+class GateKubernetes:
+    """Judges what policy names, once, and tells each family of rules apart."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._settings = gate.settings(KubernetesSettings)
+        self._judgement: Judgement | None = None
+
+    @property
+    def judgement(self) -> Judgement:
+        """What is wrong; read and judged at the first call."""
+        if self._judgement is None:
+            self._judgement = judge(self._deployed(), self._settings, self._digests(), datetime.now(UTC))
+        return self._judgement
+
+    def measure(self) -> None:
+        """Measure the findings of each severity and the exempted ones, in "count"."""
+        judgement = self.judgement
+        for severity in Severity:
+            count = sum(self._settings.severity_of(one.rule) is severity for one in judgement.findings)
+            self._gate.measure(f"kubernetes.{severity}", count, "count", samples=judgement.objects)
+        self._gate.measure("kubernetes.exempted", len(judgement.exempted), "count", samples=judgement.objects)
+
+    def check(self, *families: str) -> None:
+        """Fail with every finding of some families (``"PSS"``, ``"NP"`` …; none: all) that policy blocks.
+
+        Raises AssertionError with the worst findings, and MeasurementError for rules that could not be
+        decided and that policy does not leave to another gate.
+        """
+        for family in families:
+            if family not in FAMILIES:
+                raise ValueError(f"there is no family {family!r}: {', '.join(FAMILIES)}")
+        chosen = families or FAMILIES
+        blocking = [
+            one
+            for one in self.judgement.findings
+            if one.rule.startswith(chosen) and self._severity(one).rank <= self._settings.block.rank
+        ]
+        if blocking:
+            raise AssertionError(_sentence(sorted(blocking, key=lambda one: (self._severity(one).rank, one))))
+        undecided = [one for one in self.judgement.undecided if one.rule.startswith(chosen)]
+        if undecided:
+            shown = "; ".join(map(str, undecided[:SHOWN]))
+            raise MeasurementError(
+                f"{len(undecided)} rules could not be decided: {shown}.",
+                slug="kubernetes-undecided",
+                hint="Add the kubelet's configuration, or name in `undecided` what another gate answers.",
+            )
+
+    def _severity(self, finding: Finding) -> Severity:
+        return self._settings.severity_of(finding.rule)
+
+    def _digests(self) -> dict[str, str]:
+        return {
+            image: self._gate.candidate.artifact_digest(name) for image, name in self._settings.images.items()
+        }
+
+    def _deployed(self) -> Deployed:
+        return deployed(
+            list(self._documents()),
+            namespace=self._settings.namespace,
+            live=self._settings.cluster is not None,
+        )
+
+    def _documents(self) -> Iterator[Document]:
+        settings, root = self._settings, self._gate.rootdir
+        for name in settings.artifacts:
+            yield from read_documents(self._gate.candidate.artifact(name).read_bytes(), name)
+        for path in settings.manifests:
+            yield from read_path(root / path, path)
+        for path in settings.kustomize:
+            yield from read_kustomize(root / path, path)
+        if settings.cluster is not None:
+            from release_gates.probes.kubernetes.api import Reader
+
+            reader = Reader(settings.cluster, sleep=time.sleep)
+            try:
+                yield from reader.read()
+            finally:
+                reader.close()
+
+
+def _sentence(findings: Sequence[Finding]) -> str:
+    """Return the worst findings, one a line, each with its remedy, and how many more there are."""
+    lines = [f"{one} ({one.remedy})" for one in findings[: 4 * SHOWN]]
+    more = len(findings) - len(lines)
+    return "\n".join([*lines, *([f"and {more} more"] if more else [])])

@@ -1,0 +1,91 @@
+"""Rules for the state of a cluster (LV01 to LV03): rolled out, running, and the image that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from release_gates.probes.kubernetes.faults import clip
+from release_gates.probes.kubernetes.findings import Finding
+from release_gates.probes.kubernetes.objects import Deployed, Object, items, mapping
+from release_gates.probes.kubernetes.quantities import seconds
+from release_gates.probes.kubernetes.settings import LiveCluster
+from release_gates.probes.kubernetes.workload_rules import split_image
+
+ROLLED = ("Deployment", "StatefulSet")
+FINE = frozenset({"ContainerCreating", "PodInitializing"})
+
+
+def live_findings(deployed: Deployed, cluster: LiveCluster, now: datetime) -> Iterator[Finding]:
+    """Yield what is not as it was asked for, at a moment (with time zone)."""
+    for one in deployed.of_kind(*ROLLED):
+        yield from (Finding("LV01", one.title, text) for text in _rollout(one))
+    for one in deployed.of_kind("DaemonSet"):
+        yield from (Finding("LV01", one.title, text) for text in _daemons(one))
+    for pod in deployed.of_kind("Pod"):
+        if mapping(pod.body.get("status")).get("phase") != "Succeeded":
+            yield from _pod(pod, cluster, now)
+    for budget in deployed.of_kind("PodDisruptionBudget"):
+        status = mapping(budget.body.get("status"))
+        if status.get("expectedPods") and not status.get("disruptionsAllowed"):
+            yield Finding("AV04", budget.title, "at this moment it lets no pod go")
+
+
+def _rollout(one: Object) -> Iterator[str]:
+    status, wanted = mapping(one.body.get("status")), one.spec.get("replicas", 1)
+    yield from _observed(one)
+    for key in ("updatedReplicas", "readyReplicas", "availableReplicas", "replicas"):
+        have = status.get(key, 0)
+        if have != wanted:
+            yield f"{key} is {clip(have, 20)}, asked for are {clip(wanted, 20)}"
+
+
+def _daemons(one: Object) -> Iterator[str]:
+    status = mapping(one.body.get("status"))
+    wanted = status.get("desiredNumberScheduled", 0)
+    yield from _observed(one)
+    for key in ("updatedNumberScheduled", "numberReady", "numberAvailable"):
+        if status.get(key, 0) != wanted:
+            yield f"{key} is {clip(status.get(key, 0), 20)}, asked for are {clip(wanted, 20)}"
+
+
+def _observed(one: Object) -> Iterator[str]:
+    generation = mapping(one.body.get("metadata")).get("generation")
+    observed = mapping(one.body.get("status")).get("observedGeneration")
+    if generation is None or observed != generation:
+        yield f"generation {clip(generation, 20)} is not observed yet ({clip(observed, 20)} is)"
+
+
+def _pod(pod: Object, cluster: LiveCluster, now: datetime) -> Iterator[Finding]:
+    status = mapping(pod.body.get("status"))
+    digests = {
+        mapping(one).get("name"): split_image(str(mapping(one).get("image")))[2]
+        for one in (*items(pod.spec.get("containers")), *items(pod.spec.get("initContainers")))
+    }
+    for said in (*items(status.get("initContainerStatuses")), *items(status.get("containerStatuses"))):
+        one = mapping(said)
+        where = f"container {clip(one.get('name'), 60)}"
+        restarts = one.get("restartCount", 0)
+        if not isinstance(restarts, int) or restarts > cluster.restarts:
+            yield Finding("LV02", pod.title, f"{where} was started again {clip(restarts, 20)} times")
+        reason = mapping(mapping(one.get("state")).get("waiting")).get("reason")
+        if reason is not None and reason not in FINE:
+            yield Finding("LV02", pod.title, f"{where} waits: {clip(reason, 60)}")
+        wanted, image = digests.get(one.get("name"), ""), str(one.get("imageID") or "")
+        if wanted and image and not image.endswith(wanted):
+            yield Finding("LV03", pod.title, f"{where} runs {clip(image)}, asked for is {wanted}")
+    yield from _not_ready(pod, cluster, now)
+
+
+def _not_ready(pod: Object, cluster: LiveCluster, now: datetime) -> Iterator[Finding]:
+    conditions = [mapping(one) for one in items(mapping(pod.body.get("status")).get("conditions"))]
+    ready = next((one for one in conditions if one.get("type") == "Ready"), {})
+    if ready.get("status") == "True":
+        return
+    try:
+        since = datetime.fromisoformat(str(ready.get("lastTransitionTime")))
+    except ValueError:
+        yield Finding("LV02", pod.title, "it is not ready, and does not say since when")
+        return
+    if since.tzinfo is None or (now - since).total_seconds() > seconds(cluster.not_ready_for):
+        yield Finding("LV02", pod.title, f"it is not ready since {since.isoformat()}")

@@ -1,0 +1,277 @@
+"""Everything of a deployment together: objects by kind, namespace and name, and what starts pods."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from release_gates.errors import MeasurementError
+from release_gates.probes.kubernetes.documents import Document
+from release_gates.probes.kubernetes.faults import clip, malformed
+from release_gates.probes.kubernetes.pod import Container, Pod, decode
+
+TEMPLATES = {
+    "Pod": (),
+    "PodTemplate": ("template",),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+}
+"""Where the pod is in an object; of all others at ``spec.template``."""
+
+WORKLOADS = frozenset(
+    {
+        *{
+            "Pod",
+            "PodTemplate",
+            "Deployment",
+            "StatefulSet",
+            "DaemonSet",
+            "ReplicaSet",
+            "ReplicationController",
+        },
+        *{"Job", "CronJob"},
+    }
+)
+CLUSTER_SCOPED = frozenset(
+    {
+        *{"Namespace", "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "StorageClass"},
+        *{"CustomResourceDefinition", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"},
+        *{
+            "PriorityClass",
+            "RuntimeClass",
+            "IngressClass",
+            "CSIDriver",
+            "CSINode",
+            "APIService",
+            "VolumeAttachment",
+        },
+        *{"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "KubeletConfiguration"},
+    }
+)
+MOST_ITEMS = 200_000
+
+
+@dataclass(frozen=True)
+class Object:
+    """One object of the API; ``place`` says where it was read."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    body: Mapping[str, Any]
+    place: str
+
+    @property
+    def group(self) -> str:
+        """The API group, empty for core."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def title(self) -> str:
+        """Kind, namespace and name, as exemptions and messages say it."""
+        return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels, none if there are none."""
+        return texts(mapping(self.body.get("metadata")).get("labels"))
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The spec, empty if there is none."""
+        return mapping(self.body.get("spec"))
+
+    @property
+    def owned(self) -> bool:
+        """Whether a controller made it."""
+        owners = mapping(self.body.get("metadata")).get("ownerReferences")
+        return any(mapping(owner).get("controller") for owner in items(owners))
+
+
+@dataclass(frozen=True)
+class Workload:
+    """An object that starts pods, and the pod that it starts."""
+
+    object: Object
+    pod: Pod
+
+    @property
+    def title(self) -> str:
+        """Title of the object."""
+        return self.object.title
+
+    @property
+    def namespace(self) -> str:
+        """Namespace of its pods."""
+        return self.object.namespace
+
+    @property
+    def kind(self) -> str:
+        """Kind of the object."""
+        return self.object.kind
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Labels of its pods."""
+        return dict(self.pod.metadata.labels or {})
+
+    @cached_property
+    def containers(self) -> tuple[Container, ...]:
+        """Every container, init and ephemeral ones too."""
+        return tuple(container for _, container in self.pod.spec.all_containers())
+
+    @property
+    def lives(self) -> bool:
+        """Whether it serves until it is told to stop, other than a job."""
+        return self.kind not in {"Job", "CronJob", "PodTemplate"}
+
+    @property
+    def replicas(self) -> int:
+        """Replicas that it asks for, 1 by default."""
+        said = self.object.spec.get("replicas")
+        return said if isinstance(said, int) and not isinstance(said, bool) else 1
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """All objects that are judged together; nothing outside of it is known.
+
+    ``live`` says that they come from a cluster, with the state of it.
+    """
+
+    objects: tuple[Object, ...]
+    live: bool = False
+    workloads: tuple[Workload, ...] = field(default=())
+
+    @cached_property
+    def by_kind(self) -> dict[str, tuple[Object, ...]]:
+        """Objects by kind, in the order in which they were read."""
+        found: dict[str, list[Object]] = {}
+        for one in self.objects:
+            found.setdefault(one.kind, []).append(one)
+        return {kind: tuple(ones) for kind, ones in found.items()}
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, str, str], Object]:
+        return {(one.kind, one.namespace, one.name): one for one in self.objects}
+
+    def of_kind(self, *kinds: str) -> Iterator[Object]:
+        """Yield the objects of some kinds."""
+        for kind in kinds:
+            yield from self.by_kind.get(kind, ())
+
+    def find(self, kind: str, namespace: str, name: str) -> Object | None:
+        """Return an object by its kind, namespace and name."""
+        return self._index.get((kind, namespace, name))
+
+    @cached_property
+    def namespaces(self) -> tuple[str, ...]:
+        """Namespaces in which pods start, sorted."""
+        return tuple(sorted({one.namespace for one in self.workloads}))
+
+    def in_namespace(self, namespace: str) -> Iterator[Workload]:
+        """Yield the workloads of a namespace."""
+        return (one for one in self.workloads if one.namespace == namespace)
+
+
+def deployed(documents: Iterable[Document], *, namespace: str, live: bool = False) -> Deployed:
+    """Return everything that the documents declare; ``namespace`` is for objects that name none.
+
+    Raises MeasurementError for an object without apiVersion, kind or name, for a pod that cannot be decoded,
+    and for one that is declared twice.
+    """
+    objects = [_object(document, namespace) for document in _flat(documents)]
+    seen: dict[tuple[str, str, str, str], Object] = {}
+    for one in objects:
+        key = (one.group, one.kind, one.namespace, one.name)
+        if key in seen:
+            raise malformed(one.place, f"{one.title} is declared twice, first at {seen[key].place}")
+        seen[key] = one
+    workloads = tuple(Workload(one, _pod(one)) for one in objects if starts_pods(one))
+    return Deployed(tuple(objects), live, workloads)
+
+
+def starts_pods(one: Object) -> bool:
+    """Tell whether an object starts pods: by its kind, or because it has the template of one."""
+    if one.kind in WORKLOADS:
+        return True
+    template = mapping(mapping(one.spec.get("template")).get("spec"))
+    return isinstance(template.get("containers"), list)
+
+
+def mapping(value: object) -> dict[str, Any]:
+    """Return a mapping as it is, an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Any]:
+    """Return a list as it is, an empty one for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def texts(value: object) -> dict[str, str]:
+    """Return the texts of a mapping."""
+    return {key: text for key, text in mapping(value).items() if isinstance(text, str)}
+
+
+def _flat(documents: Iterable[Document]) -> Iterator[Document]:
+    """Yield documents, lists taken apart; items of a typed list (``PodList``) get its version and kind."""
+    waiting, count = deque(documents), 0
+    while waiting:
+        document = waiting.popleft()
+        value = document.value
+        kind, parts = value.get("kind"), value.get("items")
+        if not (isinstance(kind, str) and kind.endswith("List") and isinstance(parts, list)):
+            yield document
+            continue
+        count += len(parts)
+        if count > MOST_ITEMS:
+            raise malformed(document.place, f"more than {MOST_ITEMS} items in lists")
+        typed = (
+            {"apiVersion": value.get("apiVersion"), "kind": kind.removesuffix("List")}
+            if kind != "List"
+            else {}
+        )
+        for number, part in enumerate(parts):
+            if not isinstance(part, dict):
+                raise malformed(document.place, f"item {number} of {kind} is no object")
+            waiting.append(Document(f"{document.place} item {number}", {**typed, **part}))
+
+
+def _object(document: Document, namespace: str) -> Object:
+    value, place = document.value, document.place
+    api_version, kind = value.get("apiVersion"), value.get("kind")
+    if not (isinstance(api_version, str) and api_version and isinstance(kind, str) and kind):
+        raise malformed(place, "an object has an apiVersion and a kind")
+    metadata = value.get("metadata")
+    if kind == "KubeletConfiguration":
+        metadata = mapping(metadata) or {"name": "kubelet"}
+    if not isinstance(metadata, dict):
+        raise malformed(place, f"{clip(kind, 60)} has no metadata")
+    name, said = metadata.get("name"), metadata.get("namespace")
+    if not (isinstance(name, str) and name):
+        raise malformed(place, f"{clip(kind, 60)} has no metadata.name")
+    if said is not None and not isinstance(said, str):
+        raise malformed(place, f"{clip(kind, 60)} {clip(name, 60)}: metadata.namespace is no text")
+    where = "" if kind in CLUSTER_SCOPED else said or namespace
+    return Object(api_version, kind, where, name, value, place)
+
+
+def _pod(one: Object) -> Pod:
+    part: object = one.body
+    for key in TEMPLATES.get(one.kind, ("spec", "template")):
+        part = mapping(part).get(key)
+    try:
+        pod = decode(part)
+    except ValueError as error:
+        raise malformed(one.place, f"{one.title}: {clip(error)}") from None
+    if not pod.spec.containers:
+        raise MeasurementError(
+            f"{one.place}: {one.title} starts no container.",
+            slug="kubernetes-manifest-malformed",
+            hint="A pod needs containers; mend the manifest.",
+        )
+    return pod
