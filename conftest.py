@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "release_gates.probes.coverage.fixtures",
+    "release_gates.probes.machine.fixtures",
     "release_gates.probes.service.fixtures",
     "fixtures.exchange",  # imports the probe's fixtures, which have to be known as plugins by then
 ]
