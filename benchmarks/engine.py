@@ -21,7 +21,7 @@ from fixtures.trading_system.build import BINARY, CMAKE_DIR, compile_targets, lo
 from fixtures.trading_system.matrix import BENCHMARKS
 
 SLOW_PERCENT = (3, 5, 10)
-OPERATIONS = ("add", "cancel", "replace", "match/1", "match/10", "match/100")
+OPERATIONS = ("add_cancel", "replace", "match/1", "match/10", "match/100")
 CONNECTIONS = 5_000
 LEAST_ORDERS_PER_S = 20_000
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
