@@ -1,6 +1,6 @@
 # `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint types matrix prove gate-dev gate-staging gate-production clean
+.PHONY: help setup test lint types matrix prove gate-dev gate-staging gate-production allure clean
 
 PYTHON ?= python3
 VENV   := .venv/bin
@@ -29,11 +29,15 @@ types: setup ## mypy, strict
 
 gate-dev gate-staging gate-production: gate-%: setup ## build the reference system and decide on its entry [DEFECT=name]
 	@$(VENV)/python -m fixtures.prepare $* $(if $(DEFECT),--defect $(DEFECT))
-	@$(VENV)/release-gates run $*
+	@$(VENV)/release-gates run $* -- --alluredir build/allure-results --clean-alluredir
 
 prove: setup ## plant each defect and see its gate go red
 	@$(VENV)/python -m fixtures.prepare staging
 	@$(VENV)/release-gates prove staging --jobs 4
+
+allure: setup ## Allure's report of the last gate run, without what it would load from elsewhere
+	@$(VENV)/python -m reports.allure build/allure-results build/allure
+	@echo build/allure/index.html
 
 matrix: setup ## build and test the reference engine in every flavour, sanitizers included [FLAVOURS="asan tsan"]
 	@$(VENV)/python -m fixtures.trading_system.matrix $(FLAVOURS)

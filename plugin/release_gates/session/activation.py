@@ -71,6 +71,10 @@ def _register(config: pytest.Config, briefing: Briefing) -> None:
     config.pluginmanager.register(Marks(briefing), "release_gates_marks")
     config.pluginmanager.register(Judging(briefing), "release_gates_judging")
     config.pluginmanager.register(Sending(briefing), "release_gates_sending")
+    if config.pluginmanager.hasplugin("allure_pytest"):
+        from release_gates.session.allure import register_allure
+
+        register_allure(config, briefing)
 
 
 class Sending:
