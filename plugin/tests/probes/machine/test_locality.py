@@ -87,6 +87,17 @@ def test_binding_is_read_of_a_process(tmp_path: Path) -> None:
             machine.check_binding(document["pid"])
 
 
+@pytest.mark.parametrize(("name", "remote"), [("local", 0), ("misplaced", 10393 + 5635)])
+def test_a_host_with_two_nodes_is_measured_itself(tmp_path: Path, name: str, remote: int) -> None:
+    document = recorded(name)
+    gate = StandIn(tmp_path, {**ENGINE, "emulated": True}, "x")
+    machine = GateMachine(gate, tmp_path / "work", root=tree_of(document, tmp_path / "host"))
+    asked: list[str] = []
+    machine.measure_locality(lambda: document["pid"], lambda: asked.append("work"))
+    assert asked == ["work"]
+    assert gate.measured["numa.remote_pages"] == remote
+
+
 # -- what is no pass ----------------------------------------------------------------------------------
 
 
