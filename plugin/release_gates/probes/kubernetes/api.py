@@ -118,32 +118,35 @@ class Reader:
         return value
 
     def _ask(self, path: str, query: dict[str, str]) -> tuple[int, Any, bytes]:
-        from kubernetes.client.exceptions import ApiException
+        """Ask once, by the client's own connections and credentials; redirects are not followed."""
         from urllib3.exceptions import HTTPError
 
+        settings = self._client.configuration
+        said = settings.auth_settings().values()
+        headers = {one["key"]: one["value"] for one in said if one["in"] == "header" and one["value"]}
         try:
-            answer = self._client.call_api(
-                path,
+            answer = self._client.rest_client.pool_manager.request(
                 "GET",
-                query_params=list(query.items()),
-                header_params={"Accept": "application/json"},
-                auth_settings=["BearerToken"],
-                _preload_content=False,
-                _return_http_data_only=True,
-                _request_timeout=seconds(self._cluster.timeout),
+                settings.host.rstrip("/") + path,
+                fields=query,
+                headers={**headers, "Accept": "application/json"},
+                timeout=seconds(self._cluster.timeout),
+                retries=False,
+                redirect=False,
+                preload_content=False,
             )
             body = answer.read(MOST_BYTES + 1)
-            if len(body) > MOST_BYTES:
-                raise _answer(path, f"more than {MOST_BYTES} bytes")
-            return int(answer.status), answer.headers, body
-        except ApiException as error:
-            return int(error.status or 0), error.headers or {}, b""
+            answer.close()
         except (HTTPError, OSError) as error:
             raise _answer(path, clip(error, 200)) from None
+        if len(body) > MOST_BYTES:
+            raise _answer(path, f"more than {MOST_BYTES} bytes")
+        return int(answer.status), answer.headers, body
 
 
 def _connect(cluster: LiveCluster) -> Any:
     try:
+        import yaml
         from kubernetes import client, config
     except ModuleNotFoundError:
         raise ProbeUnavailable(
@@ -163,7 +166,7 @@ def _connect(cluster: LiveCluster) -> Any:
                 client_configuration=settings,
                 persist_config=False,
             )
-    except (config.ConfigException, OSError, ValueError, TypeError, KeyError) as error:
+    except (config.ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, KeyError) as error:
         raise MeasurementError(
             f"no cluster can be reached: {clip(error, 200)}.",
             slug="kubernetes-no-cluster",

@@ -76,15 +76,24 @@ def _manifests(folder: Path, shown: str) -> Iterator[Path]:
                 "Keep what `helm template` writes, and name that.",
             )
         if path.suffix in ENDINGS and (path.is_symlink() or path.is_file()):
-            if not path.resolve().is_relative_to(root):
+            if not _resolved(path, shown).is_relative_to(root):
                 raise unreadable(shown, f"{path.name} is a link that leaves the folder", "Copy the file.")
             yield path
+
+
+def _resolved(path: Path, shown: str) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # a link to itself
+        raise unreadable(
+            shown, f"{path.name} cannot be read: it is a link to itself", "Copy the file."
+        ) from None
 
 
 def _bytes(file: Path, shown: str) -> bytes:
     try:
         with file.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
-    except (OSError, RuntimeError) as error:
-        why = getattr(error, "strerror", None) or error
+    except OSError as error:
+        why = error.strerror or error
         raise unreadable(shown, f"{file.name} cannot be read: {why}", "Name a file that is there.") from None

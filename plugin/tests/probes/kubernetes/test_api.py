@@ -1,0 +1,389 @@
+"""The official client against an API server on loopback: whole lists or an error, whatever the server does.
+
+The server knows lists, pages and every fault that a real one was seen to have; it knows no semantics. It is
+reached by a kubeconfig only.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import pytest
+
+from release_gates.errors import MeasurementError
+from release_gates.probes.kubernetes.api import NAMESPACED, OF_CLUSTER, Reader
+from release_gates.probes.kubernetes.live_rules import live_findings
+from release_gates.probes.kubernetes.objects import Deployed, deployed
+from release_gates.probes.kubernetes.settings import LiveCluster
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+DIGEST = "ab" * 32
+Answer = tuple[int, dict[str, str], bytes]
+
+POD: dict[str, Any] = {
+    "metadata": {
+        "name": "engine-0",
+        "namespace": "trading",
+        "ownerReferences": [{"kind": "StatefulSet", "name": "engine", "controller": True}],
+    },
+    "spec": {"containers": [{"name": "engine", "image": f"r.example/e@sha256:{DIGEST}"}]},
+    "status": {
+        "phase": "Running",
+        "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-21T11:00:00Z"}],
+        "containerStatuses": [
+            {
+                "name": "engine",
+                "restartCount": 0,
+                "imageID": f"r.example/e@sha256:{DIGEST}",
+                "state": {"running": {}},
+            }
+        ],
+    },
+}
+STATEFUL_SET: dict[str, Any] = {
+    "metadata": {"name": "engine", "namespace": "trading", "generation": 3},
+    "spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "engine"}]}}},
+    "status": {
+        "observedGeneration": 3,
+        "replicas": 1,
+        "updatedReplicas": 1,
+        "readyReplicas": 1,
+        "availableReplicas": 1,
+    },
+}
+KINDS = {"pods": "Pod", "statefulsets": "StatefulSet", "poddisruptionbudgets": "PodDisruptionBudget"}
+
+
+class Cluster:
+    """Objects by plural, and faults by path: functions that are asked before."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, list[dict[str, Any]]] = {"pods": [POD], "statefulsets": [STATEFUL_SET]}
+        self.faults: dict[str, Callable[[dict[str, str]], Answer | None]] = {}
+        self.asked: list[str] = []
+        self.page = 2
+
+    def answer(self, path: str, query: dict[str, str]) -> Answer:
+        self.asked.append(path)
+        plural = path.rpartition("/")[2]
+        said = self.faults[plural](query) if plural in self.faults else None
+        if said is not None:
+            return said
+        if path == "/api/v1/namespaces/trading":
+            return (
+                200,
+                {},
+                json.dumps(
+                    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "trading"}}
+                ).encode(),
+            )
+        start = int(query.get("continue", "0"))
+        every = self.objects.get(plural, [])
+        version = path.split("/namespaces/", maxsplit=1)[0].removeprefix("/apis/").removeprefix("/api/")
+        more = str(start + self.page) if start + self.page < len(every) else ""
+        kind = KINDS.get(plural, "Thing")
+        body = {
+            "apiVersion": version,
+            "kind": f"{kind}List",
+            "metadata": {"continue": more},
+            "items": every[start : start + self.page],
+        }
+        return 200, {}, json.dumps(body).encode()
+
+
+@contextmanager
+def serving(cluster: Cluster) -> Iterator[int]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            split = urlsplit(self.path)
+            status, headers, body = cluster.answer(
+                split.path, {key: values[0] for key, values in parse_qs(split.query).items()}
+            )
+            self.send_response(status)
+            self.send_header("Content-Length", headers.pop("Content-Length", str(len(body))))
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster()
+
+
+@pytest.fixture
+def reader(cluster: Cluster, tmp_path: Path) -> Iterator[Reader]:
+    with serving(cluster) as port:
+        kubeconfig = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "wrong",
+            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+            "users": [{"name": "u", "user": {"token": "secret-token"}}],
+            "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
+        }
+        (tmp_path / "config").write_text(json.dumps(kubeconfig))
+        opened = Reader(
+            LiveCluster(
+                namespaces=["trading"], kubeconfig=str(tmp_path / "config"), context="test", timeout="1 s"
+            ),
+            sleep=lambda seconds: None,
+        )
+        yield opened
+        opened.close()
+
+
+def read(reader: Reader) -> Deployed:
+    return deployed(list(reader.read()), namespace="trading", live=True)
+
+
+def test_everything_is_read_with_its_kind(reader: Reader, cluster: Cluster) -> None:
+    found = read(reader)
+    assert {one.title for one in found.objects} == {
+        "Namespace/trading",
+        "Pod/trading/engine-0",
+        "StatefulSet/trading/engine",
+    }
+    assert len(cluster.asked) == 1 + len(NAMESPACED) + len(OF_CLUSTER)
+    assert live_findings_of(found) == []
+
+
+def test_pages_are_joined(reader: Reader, cluster: Cluster) -> None:
+    cluster.objects["pods"] = [{**POD, "metadata": {"name": f"p{number}"}} for number in range(7)]
+    assert [one.name for one in read(reader).of_kind("Pod")] == [f"p{number}" for number in range(7)]
+
+
+def test_a_page_that_expired_begins_the_list_again(reader: Reader, cluster: Cluster) -> None:
+    cluster.objects["pods"] = [{**POD, "metadata": {"name": f"p{number}"}} for number in range(5)]
+    gone = iter([(410, {}, b"{}")])
+    cluster.faults["pods"] = lambda query: next(gone, None) if query.get("continue") == "2" else None
+    assert len(list(read(reader).of_kind("Pod"))) == 5
+
+
+def test_a_list_that_never_ends_is_an_error(reader: Reader, cluster: Cluster) -> None:
+    cluster.objects["pods"] = [{**POD, "metadata": {"name": f"p{number}"}} for number in range(5)]
+    cluster.faults["pods"] = lambda query: (410, {}, b"{}") if "continue" in query else None
+    with pytest.raises(MeasurementError, match="changed 3 times"):
+        read(reader)
+
+
+def test_a_busy_server_is_asked_again(reader: Reader, cluster: Cluster) -> None:
+    busy = iter([(429, {"Retry-After": "1"}, b""), (500, {}, b"")])
+    cluster.faults["pods"] = lambda _: next(busy, None)
+    assert len(list(read(reader).of_kind("Pod"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "slug"),
+    [
+        (401, "refused"),
+        (403, "refused"),
+        (404, "answer"),
+        (410, "answer"),
+        (429, "answer"),
+        (500, "answer"),
+        (503, "answer"),
+        (204, "answer"),
+        (302, "answer"),
+    ],
+)
+def test_a_server_that_says_no(reader: Reader, cluster: Cluster, status: int, slug: str) -> None:
+    cluster.faults["networkpolicies"] = lambda _: (status, {}, b"")
+    with pytest.raises(MeasurementError, match=rf"networkpolicies: .*kubernetes-api-{slug}"):
+        read(reader)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({}, b""),
+        ({}, b"{"),
+        ({}, b"[]"),
+        ({}, b'{"kind": "Status"}'),
+        ({}, b'{"kind": "PodList", "items": {}}'),
+        ({}, b'{"kind": "PodList", "items": [1]}'),
+        ({}, b'{"kind": "PodList", "items": [], "metadata": {"continue": 1}}'),
+        ({"Content-Length": "1000"}, b'{"kind": "PodList", "items": []}'),
+        ({}, b"[" * 100_000),
+        ({}, b"\xff\xfe"),
+    ],
+)
+def test_an_answer_that_is_no_whole_list(
+    reader: Reader, cluster: Cluster, headers: dict[str, str], body: bytes
+) -> None:
+    cluster.faults["pods"] = lambda _: (200, dict(headers), body)
+    with pytest.raises(MeasurementError, match="kubernetes-api-answer"):
+        read(reader)
+
+
+def test_a_server_that_does_not_answer_in_time(reader: Reader, cluster: Cluster) -> None:
+    released = threading.Event()
+
+    def hang(_: dict[str, str]) -> Answer:
+        released.wait(20)
+        return 200, {}, b"{}"
+
+    cluster.faults["pods"] = hang
+    started = time.monotonic()
+    with pytest.raises(MeasurementError, match="kubernetes-api-answer"):
+        read(reader)
+    released.set()
+    assert time.monotonic() - started < 15
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(
+        json.dumps(
+            {
+                "current-context": "x",
+                "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+                "users": [{"name": "u", "user": {}}],
+                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            }
+        )
+    )
+    reader = Reader(LiveCluster(namespaces=["a"], kubeconfig=str(tmp_path / "config")), sleep=lambda _: None)
+    with pytest.raises(MeasurementError, match="kubernetes-api-answer"):
+        list(reader.read())
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "{", "clusters: 1", "{}"])
+def test_a_kubeconfig_that_is_none(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "config").write_text(text)
+    with pytest.raises(MeasurementError, match="kubernetes-no-cluster"):
+        Reader(LiveCluster(namespaces=["a"], kubeconfig=str(tmp_path / "config")), sleep=lambda _: None)
+
+
+# -- the state of a cluster -----------------------------------------------------------------------------------
+
+
+def live_findings_of(found: Deployed) -> list[str]:
+    return [str(one) for one in live_findings(found, LiveCluster(namespaces=["trading"]), NOW)]
+
+
+def with_pod(**status: Any) -> Deployed:
+    return live({**POD, "status": {**POD["status"], **status}})
+
+
+def live(pod: dict[str, Any], kind: str = "Pod", version: str = "v1") -> Deployed:
+    from release_gates.probes.kubernetes.documents import Document
+
+    return deployed(
+        [Document("x", {"apiVersion": version, "kind": kind, **pod})], namespace="trading", live=True
+    )
+
+
+def container(**changed: Any) -> list[dict[str, Any]]:
+    return [{**POD["status"]["containerStatuses"][0], **changed}]
+
+
+@pytest.mark.parametrize(
+    ("status", "rule", "text"),
+    [
+        ({"containerStatuses": container(restartCount=1)}, "LV02", "was started again 1 times"),
+        ({"containerStatuses": container(restartCount="1")}, "LV02", "was started again"),
+        (
+            {"containerStatuses": container(state={"waiting": {"reason": "CrashLoopBackOff"}})},
+            "LV02",
+            "waits: CrashLoopBackOff",
+        ),
+        (
+            {"containerStatuses": container(state={"waiting": {"reason": "ImagePullBackOff"}})},
+            "LV02",
+            "waits: ImagePullBackOff",
+        ),
+        ({"containerStatuses": container(imageID=f"r.example/e@sha256:{'cd' * 32}")}, "LV03", "asked for is"),
+        (
+            {
+                "conditions": [
+                    {"type": "Ready", "status": "False", "lastTransitionTime": "2026-11-21T11:54:59Z"}
+                ]
+            },
+            "LV02",
+            "is not ready since",
+        ),
+        ({"conditions": []}, "LV02", "does not say since when"),
+    ],
+)
+def test_a_pod_that_does_not_run_as_asked(status: dict[str, Any], rule: str, text: str) -> None:
+    (found,) = live_findings_of(with_pod(**status))
+    assert found.startswith(rule)
+    assert text in found
+
+
+def test_a_pod_that_starts_has_the_time_that_policy_gives() -> None:
+    ready = [{"type": "Ready", "status": "False", "lastTransitionTime": "2026-11-21T11:55:01Z"}]
+    assert live_findings_of(with_pod(conditions=ready)) == []
+
+
+@pytest.mark.parametrize(
+    "key", ["observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "availableReplicas"]
+)
+@pytest.mark.parametrize("value", [0, 2, None])
+def test_a_rollout_that_is_not_complete(key: str, value: int | None) -> None:
+    status = {**STATEFUL_SET["status"], key: value}
+    (found,) = live_findings_of(live({**STATEFUL_SET, "status": status}, "StatefulSet", "apps/v1"))
+    assert found.startswith("LV01")
+
+
+def test_a_rollout_without_any_status_is_not_complete() -> None:
+    for status in ({}, None):
+        found = live_findings_of(live({**STATEFUL_SET, "status": status}, "StatefulSet", "apps/v1"))
+        assert len(found) == 5
+
+
+def test_a_budget_that_lets_nobody_go_now() -> None:
+    budget = {"metadata": {"name": "b"}, "spec": {}, "status": {"expectedPods": 3, "disruptionsAllowed": 0}}
+    (found,) = live_findings_of(live(budget, "PodDisruptionBudget", "policy/v1"))
+    assert found.startswith("AV04")
+
+
+def test_the_role_that_we_ship_lets_the_gate_read_what_it_reads() -> None:
+    from release_gates.probes.kubernetes.rbac import rights_of
+    from release_gates.probes.kubernetes.sources import read_path
+
+    folder = Path(__file__).resolve().parents[4] / "fixtures/trading_system/deploy/kubernetes"
+    found = deployed(list(read_path(folder, "deploy")), namespace="x")
+    role, of_cluster = (
+        found.find(kind, where, "release-gate") for kind, where in (("Role", "trading"), ("ClusterRole", ""))
+    )
+    assert role is not None
+    assert of_cluster is not None
+    for one, paths in ((role, NAMESPACED), (of_cluster, OF_CLUSTER)):
+        for path in paths:
+            group = path.split("/")[1] if path.startswith("apis/") else ""
+            rights = rights_of(found, one)
+            assert all(
+                any(right.allow(group, path.rpartition("/")[2], verb) for right in rights)
+                for verb in ("get", "list")
+            ), path
+            assert not any(right.verbs - {"get", "list", "watch"} for right in rights)
+
+
+def test_live_settings_are_strict() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"namespaces": ["a"], "kubeconfg": "x"}, LiveCluster)
