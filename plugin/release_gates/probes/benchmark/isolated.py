@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from release_gates.errors import MeasurementError
+
 PASSED_ON = ("PATH", "LANG", "TZ")
 """The environment variables that code under test gets to see: no keys, no ledger, no LD_PRELOAD."""
 
@@ -64,6 +66,24 @@ def run_isolated(
         status = _wait(process, timeout_s)
         wall_s = time.monotonic() - start
         return Ended(status=status, out=_head(out, most_bytes), last_words=_tail(err), wall_s=wall_s)
+
+
+def check_ended(ended: Ended, what: str) -> bytes:
+    """Return the results of a program that ended well. Raises MeasurementError for any other."""
+    words = f"\n  stderr: {ended.last_words}\n" if ended.last_words else ""
+    if ended.status is None:
+        raise MeasurementError(
+            f"{what} {ended}: it hangs, or the time is too short.{words}",
+            slug="benchmark-timeout",
+            hint="Run it alone under a debugger, or raise the timeout in the policy.",
+        )
+    if ended.status != 0:
+        raise MeasurementError(
+            f"{what} {ended}.{words}",
+            slug="benchmark-crashed",
+            hint="Run it alone under a debugger: nothing of it was used.",
+        )
+    return ended.out
 
 
 def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:

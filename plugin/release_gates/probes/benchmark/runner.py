@@ -13,7 +13,7 @@ from release_gates.errors import MeasurementError, ProbeUnavailable
 from release_gates.model.paired import Side
 from release_gates.probes.benchmark.cachegrind import counted_instructions, valgrind
 from release_gates.probes.benchmark.compiled import compiled_runner, user_cache
-from release_gates.probes.benchmark.isolated import Ended, run_isolated
+from release_gates.probes.benchmark.isolated import Ended, check_ended, run_isolated
 from release_gates.probes.benchmark.stream import (
     LARGEST_BYTES,
     PairStream,
@@ -83,7 +83,7 @@ class PairedRunner:
         """Return what a shared object exports. Raises MeasurementError for one without a table."""
         with _copies(library) as (copy,):
             ended = self._run("list", copy, timeout_s=_LIST_TIMEOUT_S)
-        found = read_list(_whole(ended, f"{library}: listing its benchmarks"))
+        found = read_list(check_ended(ended, f"{library}: listing its benchmarks"))
         if isinstance(found, Refused):
             raise _refusal(found, "its benchmarks", {"library": library})
         return found
@@ -108,7 +108,7 @@ class PairedRunner:
         with _copies(baseline, candidate) as copies:
             plan = (benchmark, pairs, slice_us * 1000, seed, first)
             ended = self._run("pair", *copies, *plan, timeout_s=timeout_s)
-        stream = read_pair(_whole(ended, f"the benchmark {benchmark!r}"))
+        stream = read_pair(check_ended(ended, f"the benchmark {benchmark!r}"))
         if isinstance(stream, Refused):
             raise _refusal(stream, repr(benchmark), {"baseline": baseline, "candidate": candidate})
         _check_header(stream, plan)
@@ -154,7 +154,7 @@ class PairedRunner:
         """
         with _copies(library) as (copy,):
             ended = self._run("times", copy, benchmark, samples, seed, timeout_s=timeout_s)
-        found = read_times(_whole(ended, f"the benchmark {benchmark!r}"))
+        found = read_times(check_ended(ended, f"the benchmark {benchmark!r}"))
         if isinstance(found, Refused):
             raise _refusal(found, repr(benchmark), {"library": library})
         if len(found) != samples:
@@ -170,7 +170,7 @@ class PairedRunner:
             counts = copy.parent / "cachegrind.out"
             command = ("single", copy, benchmark, iterations, seed)
             ended = self._run(*command, timeout_s=timeout_s, under=valgrind(self._environ, counts))
-            done = read_single(_whole(ended, f"the benchmark {benchmark!r} under valgrind"))
+            done = read_single(check_ended(ended, f"the benchmark {benchmark!r} under valgrind"))
             if isinstance(done, Refused):
                 raise _refusal(done, repr(benchmark), {"library": library})
             return counted_instructions(counts)
@@ -211,24 +211,6 @@ def _copies(*libraries: Path) -> Iterator[tuple[Path, ...]]:
                     hint="Build it, and name it as an artifact of the candidate.",
                 ) from error
         yield copies
-
-
-def _whole(ended: Ended, what: str) -> bytes:
-    """Return the results of a program that ended well. Raises MeasurementError for any other."""
-    words = f"\n  stderr: {ended.last_words}\n" if ended.last_words else ""
-    if ended.status is None:
-        raise MeasurementError(
-            f"{what} {ended}: it hangs, or the time is too short.{words}",
-            slug="benchmark-timeout",
-            hint="Run it alone under a debugger, or raise the timeout in the policy.",
-        )
-    if ended.status != 0:
-        raise MeasurementError(
-            f"{what} {ended}.{words}",
-            slug="benchmark-crashed",
-            hint="Run it alone under a debugger: nothing of it was used.",
-        )
-    return ended.out
 
 
 def _refusal(refused: Refused, what: str, files: Mapping[str, Path]) -> MeasurementError:
