@@ -47,6 +47,10 @@ class ProbeUnavailable(GateError):
     """What a probe needs (package, engine, program) is absent; the hint is the command that brings it."""
 
 
+class HostBusy(GateError):
+    """A test did not get the host, alone or beside others: who has it, and for how long."""
+
+
 class LedgerError(GateError):
     """The ledger is absent, damaged, on unfit storage, or refuses an event."""
 

@@ -9,6 +9,9 @@ OPTIONS = {
     "candidate": ("FILE", "the release candidate (default: candidate.toml in the root folder)"),
     "ledger": ("URL", "the ledger (default: .gates/ledger.db, created when absent)"),
     "evidence": ("FILE", "where to write the evidence (default: .gates/evidence/RUN.jsonl)"),
+    "lock": ("DIR", "folder of this host's lock, the same for all its users (default: /run/lock, or /tmp)"),
+    "lock-timeout": ("TIME", "how long a test of a gate waits for the host (default: 10m)"),
+    "wait-quiet": ("TIME", "how long an exclusive gate waits for a quiet host (default: not at all)"),
 }
 
 
@@ -16,8 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--gate-…`` options; each has an ini key and an environment variable of the same name."""
     group = parser.getgroup("release gates")
     for name, (metavar, text) in OPTIONS.items():
-        group.addoption(f"--gate-{name}", metavar=metavar, dest=f"gate_{name}", default=None, help=text)
-        parser.addini(f"gate_{name}", text)
+        key = f"gate_{name.replace('-', '_')}"
+        group.addoption(f"--gate-{name}", metavar=metavar, dest=key, default=None, help=text)
+        parser.addini(key, text)
     group.addoption(
         "--gate-part",
         action="store_true",

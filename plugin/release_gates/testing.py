@@ -187,4 +187,6 @@ class GateProject:
         foreign = ("PYTEST_", "GATE_", "COV_", "COVERAGE_")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         # A test file that is rewritten within a second, at the same size, would run from its old bytecode.
-        return {**clean, "GATE_ACTOR": "tester", "PYTHONDONTWRITEBYTECODE": "1", **env}
+        # A host of its own: inside of a gate's test it would wait for that test to end.
+        own = {"GATE_ACTOR": "tester", "GATE_LOCK": str(self.root / ".host"), "PYTHONDONTWRITEBYTECODE": "1"}
+        return {**clean, **own, **env}

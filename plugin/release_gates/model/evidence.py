@@ -7,6 +7,7 @@ from datetime import datetime
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.measurement import Attachment, Measurement
 from release_gates.model.outcome import Outcome
+from release_gates.model.quiet import Quiet
 from release_gates.model.record import SCHEMA, Record
 
 
@@ -67,7 +68,8 @@ class TestRecord(Record, frozen=True, kw_only=True, tag_field="record", tag="tes
 
     ``attempts`` counts reruns too; ``outcome`` is that of the worst attempt, ``last`` of the final one.
     ``cell`` is the cell of the gate's matrix in which it ran (``python=3.11,os=linux``). ``valid_for_s`` is
-    how long its facts hold, if that is shorter than policy allows.
+    how long its facts hold, if that is shorter than policy allows. ``quiet`` is how the first test of an
+    exclusive gate waited for a quiet host, if it was asked to.
     """
 
     __test__ = False
@@ -84,6 +86,7 @@ class TestRecord(Record, frozen=True, kw_only=True, tag_field="record", tag="tes
     network_only: bool = False
     cell: str = ""
     valid_for_s: float | None = None
+    quiet: Quiet | None = None
     finished: datetime
     duration_s: float = 0.0
 

@@ -16,12 +16,14 @@ from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.snapshot import read_snapshot
 from release_gates.session.briefing import BRIEFING, Briefing
 from release_gates.session.ending import NOT_PROVEN
+from release_gates.session.exclusive import register_exclusive
 from release_gates.session.expression import PREFIX, deciding_environments
 from release_gates.session.judging import Judging
-from release_gates.session.marks import REFUSED, Marks
+from release_gates.session.marks import LEFT_OUT, LEFT_OUT_KEY, REFUSED, Marks
 from release_gates.session.selecting import takes_everything
 from release_gates.session.settings import path_setting, policy_folder
 from release_gates.session.terminal import Showing
+from release_gates.session.turns import Turns
 
 
 def activate(config: pytest.Config) -> None:
@@ -75,6 +77,8 @@ def _register(config: pytest.Config, briefing: Briefing) -> None:
         from release_gates.session.allure import register_allure
 
         register_allure(config, briefing)
+    config.pluginmanager.register(Turns(config, briefing), "release_gates_turns")
+    register_exclusive(config, briefing)
 
 
 class Sending:
@@ -91,7 +95,10 @@ class Sending:
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """End the session where a worker refused its tests, with the worker's sentences."""
-        refused = (getattr(node, "workeroutput", None) or {}).get(REFUSED)
+        output = getattr(node, "workeroutput", None) or {}
+        if LEFT_OUT_KEY in output:
+            node.config.stash[LEFT_OUT] = output[LEFT_OUT_KEY]
+        refused = output.get(REFUSED)
         if refused:
             raise pytest.UsageError(*refused)
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from release_gates.candidate.file import read_candidate
-from release_gates.errors import GateError, PolicyError
+from release_gates.errors import GateError
 from release_gates.ledger.history import live_in
 from release_gates.ledger.opening import open_ledger
 from release_gates.model.gate import EnvironmentPolicy
@@ -25,7 +25,6 @@ def begin(
     config: pytest.Config, briefing: Briefing, environment: EnvironmentPolicy, snapshot: dict[str, str]
 ) -> Briefing:
     """Register what decides, and return the briefing with the candidate and what is live."""
-    _refuse_exclusive_beside_others(config, environment)
     try:
         deciding, briefing = _deciding(config, briefing, environment, snapshot)
     except GateError as error:
@@ -72,13 +71,3 @@ def _deciding(
     live = live_in(ledger.events(), environment.name)
     full = msgspec.structs.replace(briefing, candidate=candidate, live=live, candidate_root=str(file.parent))
     return deciding, full
-
-
-def _refuse_exclusive_beside_others(config: pytest.Config, environment: EnvironmentPolicy) -> None:
-    exclusive = [gate.name for gate in environment.gates if gate.exclusive]
-    if exclusive and getattr(config.option, "tx", None):
-        raise PolicyError(
-            f"gate {', '.join(exclusive)} must be alone on its host and does not run beside others (-n).",
-            slug="exclusive-under-xdist",
-            hint="Run without -n, or in two parts: --gate-part -k, then `release-gates decide`.",
-        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Generator
 from typing import NoReturn
 
@@ -19,6 +20,10 @@ Derived = dict[str, dict[str, pytest.MarkDecorator]]
 """Gate -> environment that lists it -> the mark that guards this entry."""
 REFUSED = "release_gates_refused"
 """Key of an xdist worker's output: why it did not take its tests."""
+LEFT_OUT = pytest.StashKey[dict[str, int]]()
+"""Gate -> how many of its tests only a decision runs, where nothing is decided."""
+LEFT_OUT_KEY = "release_gates_left_out"
+"""Key of an xdist worker's output: the same."""
 MOST_NAMED = 20
 """So many mistakes are listed; one more line counts the rest."""
 
@@ -35,6 +40,12 @@ class Marks:
         self._briefing = briefing
         self._selecting = Selecting(briefing.policy)
         self._gate_marks = {name: pytest.mark.gate(name) for name in briefing.policy.gate_names()}
+        self._guarded_gates = frozenset(
+            gate.name
+            for environment in briefing.policy.environments
+            for gate in environment.gates
+            if gate.exclusive or gate.effect == "destructive"
+        )
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(
@@ -106,10 +117,12 @@ class Marks:
         if guarded:
             config.hook.pytest_deselected(items=guarded)
             items[:] = [item for item in items if not self._guarded(item)]
+            left_out = config.stash[LEFT_OUT] = dict(Counter(gate_of(item) or "" for item in guarded))
+            if hasattr(config, "workeroutput"):
+                config.workeroutput[LEFT_OUT_KEY] = left_out
 
     def _guarded(self, item: pytest.Item) -> bool:
-        spec = self._briefing.gate(gate_of(item) or "")
-        return spec is not None and (spec.exclusive or spec.effect == "destructive")
+        return gate_of(item) in self._guarded_gates
 
 
 def refuse(config: pytest.Config, mistakes: list[str]) -> NoReturn:

@@ -10,10 +10,14 @@ import pytest
 
 from release_gates.model.measurement import Attachment, Measurement
 from release_gates.model.outcome import Outcome
+from release_gates.model.quiet import Quiet
 from release_gates.model.record import Record
 
 PROPERTY = "release_gates"
 """Name of the user property in which an attempt travels from the test to the controller."""
+
+QUIET_PROPERTY = "release_gates_quiet"
+"""Name of the user property that says how an exclusive test waited for a quiet host."""
 
 GATE_PROPERTY = "gate"
 """Name of the user property that says to which gate a test belongs."""
@@ -55,6 +59,18 @@ def to_property(attempt: Attempt) -> tuple[str, str]:
 def attempts(properties: list[tuple[str, object]]) -> list[Attempt]:
     """Return the attempts that a report carries, oldest first."""
     return [_decode(str(value)) for name, value in properties if name == PROPERTY]
+
+
+def quiet_property(quiet: Quiet) -> tuple[str, str]:
+    """Return the user property that carries a wait for a quiet host."""
+    return QUIET_PROPERTY, msgspec.json.encode(quiet).decode()
+
+
+def quiet_of(properties: list[tuple[str, object]]) -> Quiet | None:
+    """Return the wait for a quiet host that a report carries, or None."""
+    found = (value for name, value in properties if name == QUIET_PROPERTY)
+    text = next(found, None)
+    return None if text is None else msgspec.json.decode(str(text), type=Quiet)
 
 
 def classify(error: BaseException) -> Outcome:

@@ -10,7 +10,8 @@ import pytest
 
 from release_gates.model.evidence import TestRecord
 from release_gates.model.outcome import Outcome, worst
-from release_gates.session.outcomes import GATE_PROPERTY, Attempt, attempts, report_sentence
+from release_gates.model.quiet import Quiet
+from release_gates.session.outcomes import GATE_PROPERTY, Attempt, attempts, quiet_of, report_sentence
 
 Finding = tuple[Outcome, str]
 
@@ -25,6 +26,7 @@ class _Open:
     earlier: list[Finding] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     tries: list[Attempt] = field(default_factory=list)
+    quiet: Quiet | None = None
     duration_s: float = 0.0
 
 
@@ -55,7 +57,7 @@ class Recording:
             gate = self._gate(report)
             if gate is None:
                 return
-            test = self._open[report.nodeid] = _Open(gate)
+            test = self._open[report.nodeid] = _Open(gate, quiet=quiet_of(report.user_properties))
         self._note(test, report)
         if report.when not in ("setup", "call"):
             del self._open[report.nodeid]
@@ -93,6 +95,7 @@ class Recording:
                 gate=test.gate,
                 outcome=Outcome.PASS,
                 phases=tuple(test.phases),
+                quiet=test.quiet,
                 finished=datetime.now(UTC),
                 duration_s=test.duration_s,
             )
@@ -118,6 +121,7 @@ class Recording:
             attempts=max(test.starts, len(tries), 1),
             last=worst([Outcome.PASS, *(found for found, _ in test.findings)]),
             network_only=all(past.network for past in tries if past.outcome is not Outcome.PASS),
+            quiet=test.quiet,
             finished=datetime.now(UTC),
             duration_s=test.duration_s,
         )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
+
+from release_gates.errors import PolicyError
+from release_gates.policy.grammar import parse_duration_s
 
 
 def setting(config: pytest.Config, name: str) -> tuple[str | None, Path]:
@@ -27,6 +31,23 @@ def path_setting(config: pytest.Config, name: str, default: str) -> Path:
     """Return a setting as an absolute path; the default is relative to the root folder."""
     text, base = setting(config, name)
     return base / text if text is not None else config.rootpath / default
+
+
+def duration_setting(config: pytest.Config, name: str, default_s: float) -> float:
+    """Return a setting as seconds: ``20m``, ``90 s``, ``2 h``, or 0. Raises PolicyError for anything else."""
+    text, _ = setting(config, name)
+    if text is None:
+        return default_s
+    if text.strip() == "0":
+        return 0.0
+    try:
+        return parse_duration_s(re.sub(r"(?<=[0-9 ])m$", "min", text.strip()))
+    except PolicyError as error:
+        raise PolicyError(
+            f"--gate-{name.replace('_', '-')} = {text!r}: {error.message.rstrip('.')}.",
+            slug="duration",
+            hint="Write '20m', '90 s' or 0.",
+        ) from None
 
 
 def policy_folder(config: pytest.Config) -> Path:

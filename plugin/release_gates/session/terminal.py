@@ -10,6 +10,7 @@ from release_gates.model.figures import figure
 from release_gates.model.measurement import Measurement
 from release_gates.model.verdict import Verdict
 from release_gates.report.text import rule, verdict_lines
+from release_gates.session.marks import LEFT_OUT
 from release_gates.session.outcomes import attempts
 
 MOST_SHOWN = 40
@@ -48,8 +49,14 @@ class Showing:
             for attempt in attempts(report.user_properties)[-1:]:
                 self._seen.extend((report.nodeid, measurement) for measurement in attempt.measurements)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """List what was measured."""
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    ) -> None:
+        """Say which tests only a decision runs, and list what was measured."""
+        for gate, count in config.stash.get(LEFT_OUT, {}).items():
+            tests = "1 test" if count == 1 else f"{count} tests"
+            said = "is exclusive or destructive: only `-m gate_<environment>` runs it"
+            terminalreporter.write_line(f"gates: {tests} of gate {gate} left out, which {said}.")
         if not self._seen:
             return
         terminalreporter.write_line(rule("measured, nothing decided", 80))

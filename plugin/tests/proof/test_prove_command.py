@@ -435,7 +435,7 @@ def test_a_proof_that_cannot_measure_leaves_the_verdict_alone(project: Planting)
     verdict = project.verdict_file()
     policy = project.root / "gates/staging.toml"
     policy.write_text(policy.read_text().replace("[gate.load]\n", "[gate.load]\nexclusive = true\n"))
-    found = project.cli("prove", env={"PYTEST_ADDOPTS": "-n 2"})
+    found = project.cli("prove", env={"PYTEST_ADDOPTS": "-n 2 --dist each"})
     assert (found.status, "exclusive-under-xdist" in found.output) == (10, True)
     assert project.verdict_file() == verdict
 

@@ -166,12 +166,12 @@ class TestNoRun:
         result = project.run(mark="gate_staging or gate_production")
         assert (result.status, "one run decides one entry" in result.output) == (4, True), result.output
 
-    def test_exclusive_gate_beside_others(self, project: GateProject) -> None:
+    def test_exclusive_gate_on_all_workers_at_once(self, project: GateProject) -> None:
         path = project.root / "gates/staging.toml"
         path.write_text(
             path.read_text().replace('owner = "somebody"', 'owner = "somebody"\nexclusive = true')
         )
-        result = project.run(workers=2)
+        result = project.run("--dist", "each", workers=2)
         assert (result.status, "exclusive-under-xdist" in result.output) == (4, True), result.output
         assert project.run().promotes
 
