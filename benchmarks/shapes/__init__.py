@@ -18,7 +18,7 @@ LINK = ("-Wl,-Bsymbolic", "-Wl,--build-id")
 
 
 def build(folder: Path) -> dict[str, Path]:
-    """Compile all variants into ``folder`` and return them by name; those that are newer than the source stay.
+    """Compile all variants into ``folder``, those that are older than the source, and return them by name.
 
     ``baseline``, ``slower_N`` (N percent) and ``layout_N``. The same source gives the same bytes, so that
     ``baseline`` is its own identical build.
