@@ -1,6 +1,7 @@
 """Which probes and fixtures the suites of this instance use."""
 
 pytest_plugins = [
+    "release_gates.probes.benchmark.fixtures",
     "release_gates.probes.coverage.fixtures",
     "release_gates.probes.machine.fixtures",
     "release_gates.probes.service.fixtures",

@@ -15,4 +15,4 @@ def test_every_defect_of_the_engine_is_declared() -> None:
     buildable = re.search(r"set\(DEFECTS\s+([^)]+)\)", build)
     assert buildable is not None
     registry = tomllib.loads((ROOT / "gates" / "defects.toml").read_text(encoding="utf-8"))
-    assert set(buildable[1].split()) == {"none", *registry["defect"]}
+    assert set(buildable[1].split()) <= {"none", *registry["defect"]}

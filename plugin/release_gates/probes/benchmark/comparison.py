@@ -21,6 +21,7 @@ from release_gates.probes.benchmark.conditions import conditions
 from release_gates.probes.benchmark.rounds import Series, measure_rounds
 from release_gates.probes.benchmark.runner import PairedRunner, ProcessRun
 from release_gates.probes.benchmark.settings import BenchmarkSettings
+from release_gates.probes.benchmark.stream import Table
 
 UNIT = "ns"
 QUANTILE_PROCESSES = 4
@@ -92,19 +93,25 @@ class GateBenchmark:
     def measure(self) -> None:
         """Measure ``NAME.cpu_time``, CPU time of one operation in ns, for each benchmark of either build.
 
+        Facts that the candidate exports are measured by their own names.
         One that the candidate has lost, or that a pattern of the policy names and nobody has, is MISSING;
         one that crashes, hangs or does other work is ERROR; a new one has no baseline yet. What is slower,
         and what stayed open, is also counted in instructions. Raises MeasurementError for an artifact that
-        holds no benchmark.
+        holds no benchmark, or belongs to another release than its candidate.
         """
         candidate = self._gate.candidate.artifact(self._settings.artifact)
-        now = self._chosen(self._runner.benchmarks(candidate))
+        table = self._table(self._gate.candidate)
+        for fact in table.facts:
+            self._gate.measure(fact.name, fact.value, fact.unit)
+        now = self._chosen(table.benchmarks)
         live = self._gate.baseline
         if live is None:
             self._record_unmatched(now)
             self._measure_alone(candidate, now)
         else:
-            self._compare(candidate, live.artifact(self._settings.artifact), now, live.version)
+            before = self._chosen(self._table(live).benchmarks)
+            baseline = live.artifact(self._settings.artifact)
+            self._compare(candidate, now, baseline, before, live.version)
         self._attach()
 
     def measure_quantiles(self, benchmark: str) -> None:
@@ -124,8 +131,21 @@ class GateBenchmark:
         ]
         self._gate.measure_quantiles(benchmark, times, UNIT)
 
-    def _compare(self, candidate: Path, baseline: Path, now: Sequence[str], version: str) -> None:
-        before = self._chosen(self._runner.benchmarks(baseline))
+    def _table(self, build: Build) -> Table:
+        """Return what a build exports, unless its shared object is that of another release."""
+        table = self._runner.table(build.artifact(self._settings.artifact))
+        if table.release != build.version:
+            said = f"says that it belongs to {table.release}" if table.release else "names no release"
+            raise MeasurementError(
+                f"{self._settings.artifact} of {build.version} {said}: it may be that of another build.",
+                slug="benchmark-other-release",
+                hint=f"Compile it for {build.version}, with -DPAIRED_RELEASE='\"{build.version}\"'",
+            )
+        return table
+
+    def _compare(
+        self, candidate: Path, now: Sequence[str], baseline: Path, before: Sequence[str], version: str
+    ) -> None:
         self._record_unmatched((*before, *now))
         for name in before:
             if name not in now:

@@ -88,6 +88,7 @@ class Fact(_Line, frozen=True, kw_only=True, tag="fact"):
 class _Listed(_Line, frozen=True, kw_only=True, tag="end"):
     benchmarks: _Positive
     facts: _Count
+    release: _Text
     build: _Text
 
 
@@ -124,10 +125,13 @@ class PairStream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What a shared object exports; ``build`` is its build id, empty where the linker wrote none."""
+    """What a shared object exports. ``release`` is the version that it says it belongs to, ``build`` its
+    build id; each is empty where the build did not say.
+    """
 
     benchmarks: tuple[str, ...]
     facts: tuple[Fact, ...]
+    release: str
     build: str
 
 
@@ -158,7 +162,7 @@ def read_list(data: bytes) -> Table | Refused:
         raise _torn("it does not list what its last line says")
     if len({*names, *(fact.name for fact in facts)}) != len(lines):
         raise _torn("it lists a name twice")
-    return Table(benchmarks=names, facts=facts, build=last.build)
+    return Table(benchmarks=names, facts=facts, release=last.release, build=last.build)
 
 
 def read_single(data: bytes) -> int | Refused:

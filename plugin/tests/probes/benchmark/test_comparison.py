@@ -78,7 +78,8 @@ static const struct paired_benchmark table[] = {
     {"book/steady", 1, create, steady, free},
 #endif
 };
-PAIRED_SUITE(table)
+static const struct paired_fact facts[] = {{"ring.index_distance", 64, "B"}};
+PAIRED_SUITE_WITH_FACTS(table, facts)
 """
 
 LIVE = Live(
@@ -154,19 +155,23 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("libraries")
     (folder / "suite.c").write_text(SOURCE, encoding="utf-8")
     flags = {
+        "live": ['-DPAIRED_RELEASE="1.0.0"'],
         "same": [],
         "slow": ["-DWORK=112"],
         "crash": ["-DCRASH"],
         "idle": ["-DIDLE"],
         "other": ["-DCHANGE=7"],
         "renamed": ["-DRENAMED"],
+        "unnamed": ["-UPAIRED_RELEASE"],
     }
     compiler = shutil.which("gcc") or "cc"
     for name, define in flags.items():
         options = ["-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wl,-Bsymbolic", "-Wl,--build-id"]
         out = str(folder / f"{name}.so")
+        release = [] if name in ("live", "unnamed") else ['-DPAIRED_RELEASE="1.1.0"']
         subprocess.run(
-            [compiler, *options, f"-I{native}", *define, str(folder / "suite.c"), "-o", out], check=True
+            [compiler, *options, f"-I{native}", *define, *release, str(folder / "suite.c"), "-o", out],
+            check=True,
         )
     return {name: folder / f"{name}.so" for name in flags}
 
@@ -177,7 +182,7 @@ def judged(gate: Gate, folder: Path, *, live: Live | None = LIVE) -> dict[str, L
     return {judgement.name: judgement for judgement in found}
 
 
-def gate(libraries: dict[str, Path], candidate: str, baseline: str | None = "same", **said: object) -> Gate:
+def gate(libraries: dict[str, Path], candidate: str, baseline: str | None = "live", **said: object) -> Gate:
     live = None if baseline is None else Build(libraries[baseline], "1.0.0")
     return Gate(Build(libraries[candidate]), live, said)
 
@@ -189,6 +194,7 @@ def test_the_same_build_is_equivalent(libraries: dict[str, Path], tmp_path: Path
     assert not [
         judgement for judgement in found.values() if judgement.outcome in (Outcome.FAIL, Outcome.ERROR)
     ]
+    assert same.recorded[0] == Measurement(name="ring.index_distance", value=64, unit="B")
     details = msgspec.json.decode(same.attached[0])
     assert details["conditions"]["cpu_model"]
     assert details["benchmarks"]["book/match"]["builds"][0]
@@ -274,6 +280,21 @@ def test_an_object_without_a_table_is_refused(tmp_path: Path, libraries: dict[st
     text.write_text("no library", encoding="utf-8")
     with pytest.raises(MeasurementError, match="cannot be measured"):
         GateBenchmark(Gate(Build(text), Build(libraries["same"])), tmp_path).measure()
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "because"),
+    [
+        ("live", "live", "of 1.1.0 says that it belongs to 1.0.0"),
+        ("same", "same", "of 1.0.0 says that it belongs to 1.1.0"),
+        ("unnamed", "live", "of 1.1.0 names no release"),
+    ],
+)
+def test_an_object_of_another_release_is_refused(
+    libraries: dict[str, Path], tmp_path: Path, candidate: str, baseline: str, because: str
+) -> None:
+    with pytest.raises(MeasurementError, match=because):
+        GateBenchmark(gate(libraries, candidate, baseline), tmp_path).measure()
 
 
 @pytest.mark.parametrize(

@@ -132,10 +132,10 @@ def test_other_bytes_are_no_results(data: bytes) -> None:
     "lines",
     [
         [],
-        [{"type": "end", "benchmarks": 1, "facts": 0, "build": ""}],
+        [{"type": "end", "benchmarks": 1, "facts": 0, "release": "", "build": ""}],
         [{"type": "benchmark", "name": "a"}],
         [{"type": "benchmark", "name": "a"}] * 2
-        + [{"type": "end", "benchmarks": 2, "facts": 0, "build": ""}],
+        + [{"type": "end", "benchmarks": 2, "facts": 0, "release": "", "build": ""}],
     ],
 )
 def test_a_list_says_how_long_it_is(lines: list[dict[str, Any]]) -> None:

@@ -93,7 +93,7 @@ void Library::check() const {
         throw Refusal{"not-loaded", side_, "its table is of another version of paired.h"};
     }
     if (suite_->count == 0 || suite_->count > most_benchmarks || suite_->benchmarks == nullptr ||
-        suite_->compiler == nullptr || suite_->flags == nullptr || suite_->fact_count > most_benchmarks ||
+        suite_->release == nullptr || suite_->compiler == nullptr || suite_->flags == nullptr || suite_->fact_count > most_benchmarks ||
         (suite_->fact_count > 0 && suite_->facts == nullptr)) {
         throw Refusal{"not-loaded", side_, "its table is empty or damaged"};
     }

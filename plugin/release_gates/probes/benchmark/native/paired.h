@@ -5,7 +5,8 @@
  *     };
  *     PAIRED_SUITE(table)
  *
- * Build it with -shared -fPIC -fvisibility=hidden -Wl,-Bsymbolic -Wl,--build-id, so that two builds live side by side in
+ * Build it with '-DPAIRED_RELEASE="1.4.2"', the candidate's version, and with
+ * -shared -fPIC -fvisibility=hidden -Wl,-Bsymbolic -Wl,--build-id, so that two builds live side by side in
  * one process and each calls its own functions. stdout and stderr are free for use; a file written grows to 64 MiB at most.
  */
 #ifndef RELEASE_GATES_PAIRED_H
@@ -48,6 +49,7 @@ struct paired_suite {
     const struct paired_benchmark* benchmarks;
     uint64_t fact_count;
     const struct paired_fact* facts;
+    const char* release;  /* PAIRED_RELEASE: the version of the candidate that this belongs to */
     const char* compiler; /* name and version */
     const char* flags;    /* PAIRED_FLAGS, as the build defines it */
 };
@@ -64,6 +66,9 @@ __attribute__((visibility("default"))) const struct paired_suite* paired_suite_v
 #else
 #define PAIRED_COMPILER "gcc " __VERSION__
 #endif
+#ifndef PAIRED_RELEASE
+#define PAIRED_RELEASE ""
+#endif
 #ifndef PAIRED_FLAGS
 #define PAIRED_FLAGS ""
 #endif
@@ -78,7 +83,7 @@ __attribute__((visibility("default"))) const struct paired_suite* paired_suite_v
     const struct paired_suite* paired_suite_v1(void) {                                                           \
         static const struct paired_suite suite = {PAIRED_VERSION,  sizeof(struct paired_benchmark),               \
                                                   sizeof(table) / sizeof((table)[0]), table, fact_count, facts,  \
-                                                  PAIRED_COMPILER, PAIRED_FLAGS};                                \
+                                                  PAIRED_RELEASE, PAIRED_COMPILER, PAIRED_FLAGS};                \
         return &suite;                                                                                           \
     }
 

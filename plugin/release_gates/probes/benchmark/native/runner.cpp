@@ -50,6 +50,7 @@ void list(Stream& stream, const char* path) {
     stream.write(Line{"end"}
                      .add("benchmarks", library.suite().count)
                      .add("facts", library.suite().fact_count)
+                     .add("release", library.suite().release)
                      .add("build", library.build_id()));
 }
 
