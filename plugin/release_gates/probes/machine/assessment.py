@@ -35,7 +35,7 @@ from release_gates.probes.machine.matrix import (
 from release_gates.probes.machine.nic import nic_node
 from release_gates.probes.machine.numa_maps import unbound
 from release_gates.probes.machine.numastat import read_numastat
-from release_gates.probes.machine.placement import lint
+from release_gates.probes.machine.placement import lacking, lint
 from release_gates.probes.machine.recording import Recording, lay_out, read_recording
 from release_gates.probes.machine.settings import MachineSettings
 from release_gates.probes.machine.threads import misplaced, read_threads
@@ -125,7 +125,10 @@ class GateMachine:
         return read_topology(self._root)
 
     def lint(self) -> None:
-        """Fail with everything about the declared placement that does not fit this host or itself."""
+        """Fail with everything about the declared placement that contradicts itself.
+
+        INCONCLUSIVE where this host lacks a CPU or node that is declared: that is no fault of a candidate.
+        """
         settings = self.settings
         found = lint(
             settings,
@@ -133,7 +136,9 @@ class GateMachine:
             nic_node=nic_node(self._root, settings.nic) if settings.nic else None,
             kubelet=read_kubelet(self._gate.rootdir / settings.kubelet) if settings.kubelet else None,
         )
-        _fail("the declared placement does not fit", found)
+        _fail("the declared placement contradicts itself", found)
+        if absent := tuple(lacking(settings, self.topology)):
+            raise pytest.skip.Exception(f"this host lacks what is declared: {listed(absent)}")
 
     def check_affinity(self, pid: int) -> None:
         """Fail with every thread of a running process that may run elsewhere than policy declares."""

@@ -17,32 +17,39 @@ def lint(
     nic_node: int | None = None,
     kubelet: Kubelet | None = None,
 ) -> tuple[str, ...]:
-    """Return a sentence for each thing that is declared and does not fit; none is a placement that can work.
+    """Return a sentence for each thing that is declared and contradicts another; none is a sound placement.
 
     ``nic_node`` is the node of ``settings.nic`` (-1: the device tells none), ``kubelet`` what
     ``settings.kubelet`` says.
     """
     return (
         *_threads(settings, topology),
-        *_arena(settings, topology),
         *_network(settings, nic_node),
         *(_container(settings, settings.container) if settings.container else ()),
         *(lint_kubelet(kubelet, settings.pinned) if kubelet else ()),
     )
 
 
-def _threads(settings: MachineSettings, topology: Topology) -> Iterator[str]:
-    taken: dict[int, str] = {}
-    usable = topology.cpuset.cpus
+def lacking(settings: MachineSettings, topology: Topology) -> Iterator[str]:
+    """Yield a sentence for each CPU and node that is declared and not to be had: another host may have it."""
     for name, cpus in settings.pins.items():
+        usable = topology.cpuset.cpus
         if absent := cpus - topology.node_of_cpu.keys():
             state = "offline" if absent <= topology.offline else "not there"
             yield f"thread '{name}' is bound to CPUs {list_text(absent)}, which are {state} ({topology})"
         elif usable is not None and not cpus <= usable:
-            yield (
-                f"thread '{name}' is bound to CPUs {list_text(cpus - usable)}; "
-                f"its control group has {list_text(usable)}"
-            )
+            kept = list_text(usable)
+            yield f"thread '{name}' is bound to CPUs {list_text(cpus - usable)}; its control group has {kept}"
+    node, nodes = topology.node(settings.arena_node), topology.cpuset.nodes
+    if node is None or not node.memory_kib:
+        yield f"node {settings.arena_node} of the arena has no memory ({topology})"
+    elif nodes is not None and node.id not in nodes:
+        yield f"the arena is on node {node.id}; its control group has {list_text(nodes)}"
+
+
+def _threads(settings: MachineSettings, topology: Topology) -> Iterator[str]:
+    taken: dict[int, str] = {}
+    for name, cpus in settings.pins.items():
         for cpu in sorted(cpus):
             if (other := taken.setdefault(cpu, name)) != name:
                 yield f"threads '{other}' and '{name}' share CPU {cpu}"
@@ -52,15 +59,6 @@ def _threads(settings: MachineSettings, topology: Topology) -> Iterator[str]:
                 f"thread '{name}' is bound to CPUs {list_text(cpus)} of node {list_text(nodes)}, "
                 f"its arena to node {settings.arena_node}"
             )
-
-
-def _arena(settings: MachineSettings, topology: Topology) -> Iterator[str]:
-    node = topology.node(settings.arena_node)
-    usable = topology.cpuset.nodes
-    if node is None or not node.memory_kib:
-        yield f"node {settings.arena_node} of the arena has no memory ({topology})"
-    elif usable is not None and node.id not in usable:
-        yield f"the arena is on node {node.id}; its control group has {list_text(usable)}"
 
 
 def _network(settings: MachineSettings, nic_node: int | None) -> Iterator[str]:

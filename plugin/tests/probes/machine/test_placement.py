@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from release_gates.errors import MeasurementError
 from release_gates.host.topology import Topology, read_topology
 from release_gates.model.cpus import parse_list
+from release_gates.probes.machine.assessment import GateMachine
 from release_gates.probes.machine.kubelet import lint_kubelet, parse_kubelet, read_kubelet
 from release_gates.probes.machine.matrix import (
     Cell,
@@ -27,10 +28,10 @@ from release_gates.probes.machine.matrix import (
     wanted_pairs,
 )
 from release_gates.probes.machine.nic import nic_node
-from release_gates.probes.machine.placement import lint
+from release_gates.probes.machine.placement import lacking, lint
 from release_gates.probes.machine.settings import MachineSettings
 
-from .conftest import DATA, ENGINE, tree_of
+from .conftest import DATA, ENGINE, StandIn, tree_of
 
 ROOT = Path(__file__).resolve().parents[4]
 GOOD = {
@@ -68,8 +69,6 @@ def test_a_placement_that_fits(tmp_path: Path) -> None:
         ({"arena_node": 1}, None, "thread 'matching' is bound to CPUs 1 of node 0, its arena to node 1"),
         ({"threads": {"a": "1-2"}}, None, "thread 'a' is bound to CPUs 1-2 of node 0-1, its arena to node 0"),
         ({"threads": {"a": "0", "b": "0-1"}}, None, "threads 'a' and 'b' share CPU 0"),
-        ({"threads": {"a": "9"}}, None, "thread 'a' is bound to CPUs 9, which are not there"),
-        ({"arena_node": 7, "threads": {"a": "0"}}, None, "node 7 of the arena has no memory"),
         ({"nic": "eth0"}, 1, "eth0 is on node 1, the arena on node 0"),
         ({"container": {"cpuset_mems": "0"}}, None, "the container has no --cpuset-cpus"),
         ({"container": {"cpuset_cpus": "0-1"}}, None, "the container has no --cpuset-mems"),
@@ -82,17 +81,33 @@ def test_what_does_not_fit(tmp_path: Path, changed: dict[str, Any], nic: int | N
     assert any(says in sentence for sentence in found), found
 
 
-def test_an_offline_cpu_and_a_control_group_are_named(tmp_path: Path) -> None:
-    offline = lint(declared(arena_node=1, threads={"a": "3"}), topology(tmp_path / "a", "offline-cpu"))
-    assert any("CPUs 3, which are offline" in sentence for sentence in offline)
+def test_what_a_host_lacks_is_named(tmp_path: Path) -> None:
+    assert list(lacking(declared(), topology(tmp_path))) == []
+    found = list(lacking(declared(arena_node=7, threads={"a": "9"}), topology(tmp_path)))
+    assert found[0].startswith("thread 'a' is bound to CPUs 9, which are not there (node 0: CPUs 0-1, ")
+    assert found[1].startswith("node 7 of the arena has no memory")
+    offline = lacking(declared(arena_node=1, threads={"a": "3"}), topology(tmp_path / "a", "offline-cpu"))
+    assert "CPUs 3, which are offline" in next(offline)
     group = {"proc__self__cgroup": "3:cpuset:/job\n"}
     group |= {
-        "sys__fs__cgroup__cpuset__job__cpuset.cpus": "0\n",
-        "sys__fs__cgroup__cpuset__job__cpuset.mems": "1\n",
+        f"sys__fs__cgroup__cpuset__job__cpuset.{name}": text
+        for name, text in (("cpus", "0\n"), ("mems", "1\n"))
     }
-    found = lint(declared(), topology(tmp_path / "b", **group))
+    found = list(lacking(declared(), topology(tmp_path / "b", **group)))
     assert "thread 'matching' is bound to CPUs 1; its control group has 0" in found
     assert "the arena is on node 0; its control group has 1" in found
+
+
+def test_a_host_that_lacks_a_cpu_is_inconclusive_and_a_contradiction_fails(tmp_path: Path) -> None:
+    topology(tmp_path / "host", "one-node")
+    for threads, kind, says in (
+        ({"a": "9"}, pytest.skip.Exception, "this host lacks what is declared: thread 'a'"),
+        ({"a": "0", "b": "0"}, AssertionError, "contradicts itself: threads 'a' and 'b' share CPU 0"),
+        ({"a": "9", "b": "9"}, AssertionError, "contradicts itself: threads 'a' and 'b' share CPU 9"),
+    ):
+        gate = StandIn(tmp_path, {"threads": threads, "arena_node": 0}, "x")
+        with pytest.raises(kind, match=says):
+            GateMachine(gate, tmp_path, root=tmp_path / "host").lint()
 
 
 @pytest.mark.parametrize(
