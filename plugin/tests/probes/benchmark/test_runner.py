@@ -140,7 +140,11 @@ def test_nothing_outlives_a_measurement(runner: PairedRunner, builds: Builds) ->
     [
         ("removed", "benchmark-missing", "candidate ("),
         ("new", "benchmark-missing", "baseline ("),
-        ("crash", "benchmark-crashed", "ended by signal 6 (SIGABRT).\n  stderr: about to crash"),
+        (
+            "crash",
+            "benchmark-crashed",
+            "ended by signal 6 (SIGABRT).\n  stderr: about to crash\nrunner: this happened in the code of the candidate",
+        ),
         ("throw", "benchmark-threw", 'no "orders"'),
         ("no_state", "benchmark-threw", "create() gave no state"),
         ("exit", "benchmark-stream-torn", "it is empty"),

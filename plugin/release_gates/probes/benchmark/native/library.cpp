@@ -61,9 +61,18 @@ int visit(dl_phdr_info* object, std::size_t, void* data) {
     return 1;
 }
 
+class Running {
+public:
+    explicit Running(std::string_view side) { running = side.data(); }
+    ~Running() { running = "runner"; }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+};
+
 // What a benchmark throws becomes a refusal.
 template <class Call>
 auto guard(std::string_view side, const Call& call) {
+    const Running now{side};
     try {
         return call();
     } catch (const std::exception& error) {
@@ -75,8 +84,12 @@ auto guard(std::string_view side, const Call& call) {
 
 }  // namespace
 
+const char* volatile running = "runner";
+
 Library::Library(std::string_view side, const std::string& path)
-    : side_{side}, handle_{::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)}, suite_{nullptr} {
+    : side_{side},
+      handle_{guard(side, [&] { return ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL); })},
+      suite_{nullptr} {
     if (handle_ == nullptr) {
         throw Refusal{"not-loaded", side_, ::dlerror()};
     }
@@ -146,7 +159,10 @@ Body::Body(std::string_view side, const paired_benchmark& benchmark, std::uint64
     }
 }
 
-Body::~Body() { benchmark_.destroy(state_); }
+Body::~Body() {
+    const Running now{side_};
+    benchmark_.destroy(state_);
+}
 
 std::uint64_t Body::run(std::uint64_t iterations) const {
     return guard(side_, [&] { return benchmark_.run(state_, iterations); });

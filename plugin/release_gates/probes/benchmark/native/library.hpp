@@ -9,6 +9,9 @@
 
 namespace paired {
 
+// The side whose code runs at this moment, for whoever has to explain a crash.
+extern const char* volatile running;
+
 class Library {
 public:
     // Loads it for this process alone. Throws Refusal for what is no shared object with a table.

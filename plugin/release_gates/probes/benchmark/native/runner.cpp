@@ -95,6 +95,22 @@ void restrict_itself() {
     ::setrlimit(RLIMIT_CORE, &core);
 }
 
+void write_word(const char* word) { static_cast<void>(::write(STDERR_FILENO, word, std::strlen(word)) + 1); }
+
+void explain(int number) {
+    write_word("runner: this happened in the code of the ");
+    write_word(running);
+    write_word("\n");
+    std::signal(number, SIG_DFL);
+    std::raise(number);
+}
+
+void explain_crashes() {
+    for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) {
+        std::signal(number, explain);
+    }
+}
+
 int start(const std::vector<const char*>& words) {
     Stream stream;
     try {
@@ -116,5 +132,6 @@ int start(const std::vector<const char*>& words) {
 
 int main(int argc, char** argv) {
     paired::restrict_itself();
+    paired::explain_crashes();
     return paired::start({argv + 1, argv + argc});
 }
