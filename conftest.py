@@ -3,7 +3,11 @@
 pytest_plugins = [
     "release_gates.probes.benchmark.fixtures",
     "release_gates.probes.coverage.fixtures",
+    "release_gates.probes.junit.fixtures",
     "release_gates.probes.machine.fixtures",
+    "release_gates.probes.sarif.fixtures",
+    "release_gates.probes.sbom.fixtures",
     "release_gates.probes.service.fixtures",
+    "fixtures.sources",
     "fixtures.exchange",  # imports the probe's fixtures, which have to be known as plugins by then
 ]

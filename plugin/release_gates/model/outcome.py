@@ -9,7 +9,7 @@ from enum import StrEnum
 class Outcome(StrEnum):
     """What became of a measurement, a test or a gate; declared from best to worst."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105 - no password
     WARN = "WARN"
     WAIVED = "WAIVED"
     INCONCLUSIVE = "INCONCLUSIVE"

@@ -26,6 +26,7 @@ BUILT_IN = {
     "junit": "release_gates.probes.junit.settings:JunitSettings",
     "kubernetes": "release_gates.probes.kubernetes.settings:KubernetesSettings",
     "machine": "release_gates.probes.machine.settings:MachineSettings",
+    "sbom": "release_gates.probes.sbom.settings:SbomSettings",
     "service": "release_gates.probes.service.settings:ServiceSettings",
 }
 """Sub-table -> "module:type" of the probes in this package."""

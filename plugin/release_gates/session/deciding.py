@@ -64,7 +64,7 @@ class Deciding:
         self._session = session
         try:
             if self._part:
-                self._run.keep_candidate()
+                self._run.keep_inputs()
             elif not self._joined:
                 self._run.begin([self._evidence])
             plugins = {

@@ -117,8 +117,7 @@ class Run:
         """
         now = datetime.now(UTC)
         write_hold(self._state, self._environment.name, "run in progress", run=self.id, at=now)
-        self.keep_candidate()
-        ArtifactStore(self._state / "artifacts").put_bytes(canonical(dict(self._snapshot)))
+        self.keep_inputs()
         started = RunStarted(
             run=self.id,
             environment=self._environment.name,
@@ -133,9 +132,13 @@ class Run:
     def _relative(self, path: Path) -> str:
         return str(path.relative_to(self._root) if path.is_relative_to(self._root) else path)
 
-    def keep_candidate(self) -> None:
-        """Put every artifact file into the store; ``CandidateError`` if one is not what its digest says."""
+    def keep_inputs(self) -> None:
+        """Put every artifact file and the rules into the store.
+
+        ``CandidateError`` if an artifact is not what its digest says.
+        """
         keep_candidate(self._candidate, self._candidate_root, self._state)
+        ArtifactStore(self._state / "artifacts").put_bytes(canonical(dict(self._snapshot)))
 
     def header(self, command: Sequence[str], plugins: Sequence[str]) -> RunHeader:
         """Return the first line of this run's evidence."""

@@ -36,6 +36,15 @@ def empty(file: str) -> MeasurementError:
     )
 
 
+def absent(file: str, problem: str) -> MeasurementError:
+    """Return the error for expected tests without a result."""
+    return MeasurementError(
+        f"{file}: {problem}.",
+        slug="junit-absent",
+        hint="Let the build run every test of its sources, without a filter.",
+    )
+
+
 def foreign(file: str, key: str, commit: str, wanted: str) -> MeasurementError:
     """Return the error for results of another commit than the candidate's."""
     return MeasurementError(

@@ -38,6 +38,15 @@ def other_source(file: str, place: str, problem: str) -> MeasurementError:
     return _fault(file, place, problem, "sarif-other-source", hint)
 
 
+def undecided(file: str, problem: str) -> MeasurementError:
+    """Return the error for findings of which policy cannot tell what they do."""
+    return MeasurementError(
+        f"{file}: {problem}.",
+        slug="findings-undecided",
+        hint="Mend them, or record them by `release-gates import sarif … --accept-known`.",
+    )
+
+
 def plain(text: str, most: int = SHOWN) -> str:
     """Return a text of the file on one line, without control characters, at most ``most`` long."""
     line = " ".join(text.split())

@@ -1,0 +1,1 @@
+"""SBOM probe: what a candidate is made of (CycloneDX), and whether policy allows its licences."""

@@ -1,0 +1,70 @@
+"""Which licences policy allows: SPDX expressions against a list of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from release_gates.probes.sbom.document import Component
+from release_gates.probes.sbom.faults import missing_package
+
+
+class Licensed(NamedTuple):
+    """The components whose licence is not allowed, not known, or not allowed and accepted for them alone."""
+
+    forbidden: tuple[str, ...]
+    unknown: tuple[str, ...]
+    accepted: tuple[str, ...] = ()
+
+
+def judge_licences(
+    components: Iterable[Component],
+    allowed: Collection[str],
+    stated: Mapping[str, str],
+    accepted: Collection[str] = (),
+) -> Licensed:
+    """Return the components whose licences are not allowed, and those whose licences cannot be told.
+
+    What is ``stated`` for a component replaces what it says itself. Of several statements each has to be
+    allowed; of an expression, one side of an ``OR`` and both of an ``AND``. Only SPDX ids are known:
+    a name such as "BSD License" is none. ProbeUnavailable without the package license-expression.
+    """
+    found: dict[str, list[str]] = {"forbidden": [], "unknown": [], "accepted": []}
+    spdx = _spdx()
+    for component in components:
+        said = (stated[component.name],) if component.name in stated else component.licences
+        parsed = [_parsed(spdx, text) for text in said]
+        shown = f"{component} ({', '.join(said) or 'none is named'})"
+        if not parsed or None in parsed:
+            found["unknown"].append(shown)
+        elif not all(_is_allowed(each, allowed) for each in parsed):
+            found["accepted" if component.name in accepted else "forbidden"].append(shown)
+    return Licensed(**{kind: tuple(sorted(names)) for kind, names in found.items()})
+
+
+def _spdx() -> Any:
+    try:
+        from license_expression import get_spdx_licensing  # type: ignore[import-untyped]
+    except ImportError:
+        raise missing_package("licences") from None
+    return get_spdx_licensing()
+
+
+def _parsed(spdx: Any, text: str) -> Any:
+    """Return the tree of an expression of known SPDX ids, None for anything else."""
+    from boolean import ParseError  # type: ignore[import-untyped]
+    from license_expression import ExpressionError
+
+    try:
+        return spdx.parse(text, validate=True, strict=True)
+    except (ExpressionError, ParseError, AttributeError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def _is_allowed(node: Any, allowed: Collection[str]) -> bool:
+    kind = type(node).__name__
+    if kind == "OR":
+        return any(_is_allowed(each, allowed) for each in node.args)
+    if kind == "AND":
+        return all(_is_allowed(each, allowed) for each in node.args)
+    return node.render("{symbol.key}") in allowed
