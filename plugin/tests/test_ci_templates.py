@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from release_gates.testing import GateProject
 from reports.ci.steps import Job, read_jobs, run_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +32,7 @@ def project(tmp_path: Path) -> Path:
 
 def release_gates(folder: Path, *words: str) -> str:
     command = [sys.executable, "-m", "release_gates", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
+    return GateProject.launch(command, folder, {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}).stdout
 
 
 @pytest.fixture(params=TEMPLATES)

@@ -48,6 +48,9 @@ def repository(root: Path, **files: str) -> GateProject:
 
 
 def init(made: GateProject, *arguments: str, answer: str = "") -> tuple[int, str]:
+    if not answer:  # nothing stands on stdin
+        told = made.cli("init", *arguments)
+        return told.status, told.output
     command = [sys.executable, "-m", "release_gates", "init", *arguments]
     done = subprocess.run(command, cwd=made.root, input=answer, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -9,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from release_gates.testing import GateProject
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def release_gates(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "release_gates", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return GateProject.launch(command, folder, {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
 
 
 @pytest.mark.parametrize("arguments", [[], ["-n", "2"]], ids=["serial", "-n 2"])
