@@ -14,7 +14,7 @@ from release_gates.model.gate import EnvironmentPolicy, Policy
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.verdict import Verdict
 from release_gates.policy.selection import expected_in
-from release_gates.session.ending import NOT_PROVEN, Ending
+from release_gates.session.ending import NOT_PROVEN, Ending, enough_failed
 from release_gates.session.missing import missing_reports
 from release_gates.session.recording import Recording
 from release_gates.session.run import Run
@@ -52,6 +52,7 @@ class Deciding:
         self._failed: set[str] = set()
         self._ran: set[str] = set()
         self._status: int | None = None
+        self._enough = False
         self._writer: EvidenceWriter | None = None
         self._session: pytest.Session | None = None
         names = frozenset(gate.name for gate in environment.gates)
@@ -128,7 +129,8 @@ class Deciding:
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note an interrupt, or an exit that somebody asked for."""
-        self._ending.interrupted(excinfo)
+        self._enough = self._session is not None and enough_failed(self._session, excinfo.value)
+        self._ending.interrupted(excinfo, enough=self._enough)
 
     def pytest_internalerror(self, excrepr: object) -> None:
         """Note that pytest or a plugin broke."""
@@ -159,7 +161,9 @@ class Deciding:
             return
         verdict = self._run.conclude([read_evidence(self._evidence)])
         foreign = self._ending.strangers(session, self.recording.counted) > 0
-        session.exitstatus = self._status = exit_status(int(session.exitstatus), verdict, foreign=foreign)
+        interrupted = self._enough and session.exitstatus == pytest.ExitCode.INTERRUPTED
+        status = pytest.ExitCode.TESTS_FAILED if interrupted else session.exitstatus
+        session.exitstatus = self._status = exit_status(int(status), verdict, foreign=foreign)
         self._config.hook.pytest_gate_decided(config=self._config, verdict=verdict, head=self._run.head)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

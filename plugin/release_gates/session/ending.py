@@ -21,9 +21,11 @@ class Ending:
         if report.failed:
             self._add(f"{report.nodeid or 'collection'} could not be collected: {report_sentence(report)}")
 
-    def interrupted(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Note a signal, or ``pytest.exit`` by anyone."""
-        if isinstance(excinfo.value, pytest.exit.Exception):
+    def interrupted(self, excinfo: pytest.ExceptionInfo[BaseException], *, enough: bool = False) -> None:
+        """Note a signal, ``pytest.exit`` by anyone, or that ``enough`` tests have failed for ``-x``."""
+        if enough:
+            self._add(f"pytest stopped early: {excinfo.value}")
+        elif isinstance(excinfo.value, pytest.exit.Exception):
             self._add(f"somebody ended pytest early: {excinfo.value.msg}")
         else:
             self._add(f"the run was interrupted ({sentence(excinfo.value)})")
@@ -63,6 +65,16 @@ class Ending:
     def _add(self, problem: str) -> None:
         if problem not in self.problems:
             self.problems.append(problem)
+
+
+def enough_failed(session: pytest.Session, error: BaseException) -> bool:
+    """Tell whether this is ``-x`` or ``--maxfail`` under xdist, which ends the session as Ctrl-C does.
+
+    Without xdist it is a session that ended with failures.
+    """
+    maxfail = session.config.getoption("maxfail")
+    from_xdist = type(error).__module__ == "xdist.dsession" and str(error).startswith("stopping after ")
+    return from_xdist and 0 < maxfail <= session.testsfailed
 
 
 def _word(status: int) -> str:

@@ -175,6 +175,24 @@ def test_observed_runs_use_up_no_attempt(project: GateProject) -> None:
     assert project.runs()[-1].observed, "also one that was killed"
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_stopping_at_the_first_failure_is_no_interrupt(project: GateProject, workers: int) -> None:
+    """Under xdist too, where pytest itself ends with 2, as for Ctrl-C."""
+    enforced = project.run("-x", workers=workers)
+    assert (enforced.status, enforced.promotes) == (1, False), enforced.output
+    assert "pytest stopped early: stopping after 1 failures" in enforced.sentences
+    project.candidate("engine 2")
+    rules(project, staging=OBSERVE)
+    observed = project.run("-x", workers=workers)
+    assert observed.status == 0, observed.output
+    assert observed.verdict is not None
+    assert not observed.verdict.promotes
+    project.candidate("engine 3")
+    ctrl_c = "def pytest_runtest_logreport(report): raise KeyboardInterrupt('stopping after 1 failures')\n"
+    project.write("conftest.py", ctrl_c)
+    assert project.run("-x", workers=workers).status >= 2
+
+
 def test_observing_does_not_hide_that_pytest_broke(project: GateProject) -> None:
     rules(project, staging=OBSERVE)
     assert project.run("--no-such-option").status == 4
