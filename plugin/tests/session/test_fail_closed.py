@@ -30,6 +30,8 @@ class Row:
     expect: tuple[str, ...] | None = None
     xdist: str = ""
     """Why it is run by two workers too; "" where they would only run the same code twice."""
+    needs: str = ""
+    """The plugin whose option it takes: without it pytest refuses the option, and nothing is measured."""
 
 
 def smoke(
@@ -235,6 +237,7 @@ ROWS = [
     ),
     Row(
         id="rerun to green",
+        needs="pytest_rerunfailures",
         xdist=REPORTED,
         files=smoke(
             book="import pathlib\n    p = pathlib.Path('seen')\n    first = not p.exists()\n    p.touch()\n    assert not first, 'first time'"
@@ -244,6 +247,7 @@ ROWS = [
     ),
     Row(
         id="limit broken, rerun to green",
+        needs="pytest_rerunfailures",
         xdist=REPORTED,
         files=smoke(
             speed="import pathlib\n    p = pathlib.Path('seen')\n    first = not p.exists()\n    p.touch()\n    gate.measure('order.time', 9 if first else 3, 'ms')"
@@ -407,6 +411,7 @@ ROWS = [
     ),
     Row(
         id="coverage plugin fails",
+        needs="pytest_cov",
         xdist=COUNTED,
         files={
             "suites/test_smoke.py": smoke()["suites/test_smoke.py"],
@@ -438,6 +443,8 @@ CASES = [(row, workers) for row in ROWS for workers in ((0, 2) if row.xdist else
     ("row", "workers"), CASES, ids=[f"{row.id}{' -n 2' if workers else ''}" for row, workers in CASES]
 )
 def test_no_promote(project: GateProject, row: Row, workers: int) -> None:
+    if row.needs:
+        pytest.importorskip(row.needs)
     result = prepared(project, row).run(*row.arguments, workers=workers, env=row.env)
     check(result, row.says)
     refused = project.cli("promote", "--to", "staging")
