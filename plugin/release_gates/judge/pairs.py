@@ -71,7 +71,8 @@ def measured(paired: Paired) -> str:
         return f"{processes} processes"
     spread = spread_of(paired.processes)
     most = percent(spread.high(pass_tail(paired.plan)))
-    return f"{percent(spread.mean)} (at most {most}, {processes} processes)"
+    whole = "" if paired.plan.slices else ", whole runs"
+    return f"{percent(spread.mean)} (at most {most}, {processes} processes{whole})"
 
 
 def allowed_change(bound: Bound) -> tuple[bool, float]:
@@ -191,9 +192,10 @@ def _noise(paired: Paired) -> str:
 
 def _more(spread: Spread, change: float, paired: Paired) -> str:
     needed = processes_needed(spread, change, paired.plan)
+    weak = "" if paired.plan.slices else " Whole runs were compared; slices of shared objects find far more."
     if needed is None:
-        return "The estimate is not below the limit: more processes would not make it a pass."
-    return f"About {needed} processes (looks), or a quieter host (--gate-wait-quiet), would decide."
+        return f"The estimate is not below the limit: more processes would not make it a pass.{weak}"
+    return f"About {needed} processes (looks), or a quieter host (--gate-wait-quiet), would decide.{weak}"
 
 
 def _share(values: Sequence[float | None]) -> str:

@@ -18,25 +18,14 @@ from release_gates.judge.pairs import is_equivalent
 from release_gates.model.limit import Limit, LimitRule
 from release_gates.model.paired import Paired, Side
 from release_gates.probes.benchmark.conditions import conditions
+from release_gates.probes.benchmark.pairing import Build, pairing_of
 from release_gates.probes.benchmark.rounds import Series, measure_rounds
-from release_gates.probes.benchmark.runner import PairedRunner, ProcessRun
+from release_gates.probes.benchmark.runner import ProcessRun
 from release_gates.probes.benchmark.settings import BenchmarkSettings
-from release_gates.probes.benchmark.stream import Table
 
 UNIT = "ns"
 QUANTILE_PROCESSES = 4
 """Among which single times are divided: one process is one layout of memory."""
-
-
-class Build(Protocol):
-    """What this probe needs of a candidate or a baseline."""
-
-    @property
-    def version(self) -> str:
-        """Return the version, for people."""
-
-    def artifact(self, name: str) -> Path:
-        """Return an artifact in the store, hashed again."""
 
 
 class Gate(Protocol):
@@ -86,7 +75,7 @@ class GateBenchmark:
         self._gate = gate
         self._folder = folder
         self._settings = gate.settings(BenchmarkSettings)
-        self._runner = PairedRunner(environ=environ)
+        self._pairing = pairing_of(self._settings, environ)
         self._suite: dict[str, Series] = {}
         self._uncounted: dict[str, str] = {}
 
@@ -100,7 +89,7 @@ class GateBenchmark:
         holds no benchmark, or belongs to another release than its candidate.
         """
         candidate = self._gate.candidate.artifact(self._settings.artifact)
-        table = self._table(self._gate.candidate)
+        table = self._pairing.table(self._gate.candidate)
         for fact in table.facts:
             self._gate.measure(fact.name, fact.value, fact.unit)
         now = self._chosen(table.benchmarks)
@@ -109,7 +98,7 @@ class GateBenchmark:
             self._record_unmatched(now)
             self._measure_alone(candidate, now)
         else:
-            before = self._chosen(self._table(live).benchmarks)
+            before = self._chosen(self._pairing.table(live).benchmarks)
             baseline = live.artifact(self._settings.artifact)
             self._compare(candidate, now, baseline, before, live.version)
         self._attach()
@@ -125,23 +114,9 @@ class GateBenchmark:
         times = [
             ns
             for seed in range(1, QUANTILE_PROCESSES + 1)
-            for ns in self._runner.times(
-                candidate, benchmark, samples=each, seed=seed, timeout_s=self._settings.timeout_s
-            )
+            for ns in self._pairing.times(candidate, benchmark, each, seed)
         ]
         self._gate.measure_quantiles(benchmark, times, UNIT)
-
-    def _table(self, build: Build) -> Table:
-        """Return what a build exports, unless its shared object is that of another release."""
-        table = self._runner.table(build.artifact(self._settings.artifact))
-        if table.release != build.version:
-            said = f"says that it belongs to {table.release}" if table.release else "names no release"
-            raise MeasurementError(
-                f"{self._settings.artifact} of {build.version} {said}: it may be that of another build.",
-                slug="benchmark-other-release",
-                hint=f"Compile it for {build.version}, with -DPAIRED_RELEASE='\"{build.version}\"'",
-            )
-        return table
 
     def _compare(
         self, candidate: Path, now: Sequence[str], baseline: Path, before: Sequence[str], version: str
@@ -178,27 +153,17 @@ class GateBenchmark:
         self, candidate: Path, baseline: Path, name: str, seed: int, first: Side
     ) -> tuple[ProcessRun, Noise]:
         before = sample()
-        run = self._runner.measure(
-            baseline=baseline,
-            candidate=candidate,
-            benchmark=name,
-            pairs=self._settings.pairs,
-            slice_us=self._settings.slice_us,
-            seed=seed,
-            first=first,
-            timeout_s=self._settings.timeout_s,
-        )
+        run = self._pairing.measure(candidate, baseline, name, seed, first)
         return run, noise(before, sample(), me=os.getpid())
 
     def _counted(self, paired: Paired, candidate: Path, baseline: Path, name: str) -> Paired:
         """Count the instructions of one iteration on both sides; without valgrind the judge says so."""
         try:
-            before, now = (
-                self._runner.instructions(library, name, timeout_s=self._settings.timeout_s)
-                for library in (baseline, candidate)
-            )
+            before, now = (self._pairing.instructions(file, name) for file in (baseline, candidate))
         except (ProbeUnavailable, MeasurementError) as error:
             self._uncounted[name] = str(error)
+            return paired
+        if before is None or now is None:
             return paired
         return msgspec.structs.replace(paired, instructions=(before, now))
 

@@ -15,7 +15,8 @@ MOST_PROCESSES = 1000
 class BenchmarkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the benchmarks of candidate and baseline are paired.
 
-    ``artifact`` names the shared object in both. ``benchmarks`` are patterns of those that are measured,
+    ``kind`` says what ``artifact`` is in both: a shared object (``paired.h``), or an executable of Google
+    Benchmark. ``benchmarks`` are patterns of those that are measured,
     ``exclude`` of those that are not: both are matched against both builds. ``changed_work`` are patterns of
     benchmarks whose work this candidate changes on purpose, so that their results may differ.
 
@@ -29,6 +30,7 @@ class BenchmarkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     Raises ValueError for a plan that can decide nothing.
     """
 
+    kind: Literal["paired", "google-benchmark"] = "paired"
     artifact: str = "core-benchmarks.so"
     benchmarks: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
@@ -67,4 +69,5 @@ class BenchmarkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             wrong_pass=self.wrong_pass,
             benchmarks=benchmarks,
             when_noisy=self.when_noisy,
+            slices=self.kind == "paired",
         )

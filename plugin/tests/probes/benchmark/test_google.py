@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,9 +16,21 @@ from hypothesis import strategies as st
 from release_gates.errors import MeasurementError
 from release_gates.probes.benchmark.google import GoogleRunner
 from release_gates.probes.benchmark.google_results import read_names, read_times_of
+from release_gates.probes.benchmark.pairing import pairing_of
 from release_gates.probes.benchmark.runner import ProcessRun
+from release_gates.probes.benchmark.settings import BenchmarkSettings
 
 Programs = tuple[Path, Path]
+
+
+@dataclass
+class Build:
+    program: Path
+    version: str = "1.0.0"
+
+    def artifact(self, name: str) -> Path:
+        assert name == "bench"
+        return self.program
 
 
 @pytest.fixture(scope="session")
@@ -152,3 +165,15 @@ def test_a_list_has_one_name_a_line(data: bytes) -> None:
     with pytest.raises(MeasurementError) as error:
         read_names(data, Path("x"))
     assert error.value.slug == "benchmark-not-loaded"
+
+
+def test_the_policy_asks_for_executables(programs: Programs) -> None:
+    settings = BenchmarkSettings(kind="google-benchmark", artifact="bench")
+    pairing = pairing_of(settings, os.environ)
+    assert "print" in pairing.table(Build(programs[0])).benchmarks
+    run = pairing.measure(programs[1], programs[0], "print", 1, "candidate")
+    assert len(run.pairs) == 1
+    assert pairing.instructions(programs[0], "print") is None
+    assert not settings.plan(2).slices
+    with pytest.raises(MeasurementError, match="tells no single times"):
+        pairing.times(programs[0], "print", 10, 1)
