@@ -19,6 +19,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 VARIABLES = {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     **{"CI_COMMIT_SHORT_SHA": COMMIT[:8], "CI_COMMIT_SHA": COMMIT, "GITHUB_SHA": COMMIT},
+    "GITHUB_STEP_SUMMARY": "summary.md",
     **{"GIT_COMMIT": COMMIT, "BUILD_NUMBER": "7"},
 }
 
@@ -80,6 +81,7 @@ def test_broken_candidate_is_held_without_a_second_run(jobs: list[Job], project:
     )
     statuses = run_jobs(jobs, project, VARIABLES)
     assert list(statuses.values()) == [0, 0, 0, 1]
+    assert "HOLD (broken): <span>do not promote" in (project / "release.html").read_text(encoding="utf-8")
     assert "attempt 1 of" in release_gates(project, "explain", "staging")
 
 

@@ -1,9 +1,10 @@
-"""``report``: a run on one page, or what observing showed so far."""
+"""``report``: a run on one page or for a CI server, or what observing showed so far."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 
 from release_gates.cli.commits import commits_between
 from release_gates.cli.project import Project, environment_of, refusing, width
+from release_gates.cli.webhook import WEBHOOK, post
 from release_gates.errors import GateError, LedgerError, PolicyError
 from release_gates.ledger.history import RunView, live_in, runs
 from release_gates.ledger.observations import observations
@@ -19,15 +21,40 @@ from release_gates.model.event import Event, RunStarted
 from release_gates.model.release import Release
 from release_gates.policy.grammar import parse_duration_s
 from release_gates.promotion.promote import check_promotion
+from release_gates.report.annotations import commands
+from release_gates.report.findings import code_quality, sarif
+from release_gates.report.junit import junit
+from release_gates.report.markdown import summary
+from release_gates.report.notification import notification
 from release_gates.report.observed import closing, observed_lines
+from release_gates.report.openmetrics import openmetrics
 from release_gates.report.page import page
 from release_gates.session.release import release_of
+
+FORMS: dict[str, Callable[[Release], str]] = {
+    "html": page,
+    "markdown": summary,
+    "github": commands,
+    "junit": junit,
+    "openmetrics": openmetrics,
+    "codequality": code_quality,
+    "sarif": sarif,
+}
 
 
 @click.command()
 @click.argument("environment", required=False)
 @click.option("--environment", "entry", metavar="ENV", help="Whose entry.")
 @click.option("--output", type=click.Path(path_type=Path), help="Where to write; default: standard output.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMS)),
+    default="html",
+    show_default=True,
+    help="What to write.",
+)
+@click.option("--webhook", is_flag=True, help=f"Instead: tell the chat whose address {WEBHOOK} holds.")
 @click.option("--run", "run_id", help="A run other than the candidate's newest.")
 @click.option("--observed", is_flag=True, help='Instead: what mode = "observe" would have held.')
 @click.option("--since", metavar="DURATION", help="With --observed: only runs of the last 14d, 12h …")
@@ -39,15 +66,18 @@ def report(
     environment: str | None,
     entry: str | None,
     output: Path | None,
+    form: str,
+    webhook: bool,
     run_id: str | None,
     observed: bool,
     since: str | None,
     as_json: bool,
 ) -> None:
-    """Tell of a candidate's newest run for an entry, as one HTML page. It decides nothing: exit status 0.
+    """Tell of a candidate's newest run for an entry. It decides nothing: exit status 0.
 
-    The page needs no network and no script. A file that is there already is removed first, so that no page
-    of an earlier run survives a report that fails.
+    html is one page that needs no network and no script; markdown and github are for a job's summary and its
+    annotations, junit, openmetrics and codequality for GitLab, openmetrics for a Pushgateway too. A file that
+    is there already is removed first, so that no report of an earlier run survives one that fails.
     """
     project: Project = context.obj
     project = context.obj = replace(project, json=project.json or as_json)
@@ -58,28 +88,38 @@ def report(
         _observed(project, name, since)
     elif name is None:
         raise click.UsageError("say whose entry: --environment ENV (or --observed)")
+    elif webhook:
+        _tell(_release(project, name, run_id))
     else:
-        _page(project, name, run_id, output)
+        _write_report(project, name, run_id, form, output)
 
 
-def _page(project: Project, environment: str, run_id: str | None, output: Path | None) -> None:
+def _write_report(
+    project: Project, environment: str, run_id: str | None, form: str, output: Path | None
+) -> None:
     if output is not None:
         _remove(output)
-    release = _release(project, environment, run_id)
+    release = _release(project, environment, run_id, every_test=form == "junit")
     if project.json:
         project.say(release, [])
     elif output is None:
-        click.echo(page(release), nl=False)
+        click.echo(FORMS[form](release), nl=False)
     else:
-        _write(output, page(release))
+        _write(output, FORMS[form](release))
         click.echo(f"{output}: run {release.run}, {_title(release)}")
+
+
+def _tell(release: Release) -> None:
+    """Tell the chat; one that cannot be told is a sentence, as it changes nothing of the verdict."""
+    told = post(os.environ.get(WEBHOOK, ""), notification(release))
+    click.echo(told.sentence, err=not told.ok)
 
 
 def _title(release: Release) -> str:
     return release.verdict.title if release.verdict else "no verdict"
 
 
-def _release(project: Project, environment: str, run_id: str | None) -> Release:
+def _release(project: Project, environment: str, run_id: str | None, *, every_test: bool = False) -> Release:
     ledger = project.ledger()
     events = tuple(ledger.events())
     view = _view(project, events, environment, run_id)
@@ -93,6 +133,7 @@ def _release(project: Project, environment: str, run_id: str | None) -> Release:
         head=ledger.head(),
         stands=_stands(project, events, view, local=ledger.local),
         commits=commits_between(project.root, before, view.started.candidate.commit),
+        every_test=every_test,
     )
 
 

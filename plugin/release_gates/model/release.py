@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from release_gates.model.candidate import ReleaseCandidate
-from release_gates.model.evidence import RunHeader
+from release_gates.model.evidence import RunHeader, TestRecord
 from release_gates.model.gate import GateSpec
 from release_gates.model.limit import LimitRule
 from release_gates.model.measurement import Measurement
@@ -116,6 +116,9 @@ class Release(Record, frozen=True, kw_only=True):
     ended: datetime | None
     ladder: tuple[Rung, ...]
     changes: Changes | None
+    tests: tuple[TestRecord, ...] = ()
+    """Every test, where a report asked for all of them; else only ``limits`` know what was measured."""
+    expected: dict[str, tuple[str, ...]] = {}
     attempts: tuple[PastRun, ...]
     past: tuple[PastRun, ...]
     notes: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from release_gates.model.gate import EnvironmentPolicy, GateSpec
 from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.verdict import LimitJudgement, Verdict
+from release_gates.report.markdown import plain
 from release_gates.report.text import again, next_command, subject
 
 CASE = "case id"
@@ -100,10 +101,10 @@ def title(name: str, told: Sequence[Step]) -> str:
 def description(doc: str, gate: GateSpec, environment: str, told: Sequence[Step]) -> str:
     """Return a test's description as Markdown: what it is, what broke, who owns it, how to run it again."""
     broken = [
-        f"- **{step.outcome}** {_plain(step.because or step.title)}" for step in told if step.outcome.rank
+        f"- **{step.outcome}** {plain(step.because or step.title)}" for step in told if step.outcome.rank
     ]
     remedy = [
-        f"Owner: {_plain(gate.owner)}",
+        f"Owner: {plain(gate.owner)}",
         f"Run this gate again: `pytest -m 'gate_{environment}(gate=\"{gate.name}\")'`" if environment else "",
         f"Why: `release-gates explain {environment}`" if environment and broken else "",
     ]
@@ -118,11 +119,11 @@ def verdict_result(
     name = f"Verdict: {verdict.title}"
     state: Status = "passed" if verdict.promotes else "failed" if verdict.kind == "broken" else "broken"
     reasons = [
-        f"- **{reason.outcome}** {_plain(f'{reason.gate}: ' if reason.gate else '')}{_plain(reason.sentence)}"
+        f"- **{reason.outcome}** {plain(f'{reason.gate}: ' if reason.gate else '')}{plain(reason.sentence)}"
         for reason in verdict.reasons[:50]
     ]
     commands = [
-        f"- {_plain(gate.name)} (owner {_plain(gate.owner)}): `{again(verdict, gate)}`"
+        f"- {plain(gate.name)} (owner {plain(gate.owner)}): `{again(verdict, gate)}`"
         for gate in verdict.gates
         if gate.severity is Severity.BLOCKING and not gate.outcome.promotes
     ]
@@ -265,15 +266,6 @@ def _value(measurement: Measurement) -> str:
     if measurement.value is None:
         return measurement.because or "no value"
     return figure(measurement.value, measurement.unit)
-
-
-def _plain(text: str) -> str:
-    """Return text that Markdown and HTML take as it stands: a sentence may quote what a test printed."""
-    for character in "\\`*_[]<>!|":
-        text = text.replace(
-            character, f"\\{character}" if character not in "<>" else {"<": "&lt;", ">": "&gt;"}[character]
-        )
-    return " ".join(text.split())
 
 
 def _property(value: str) -> str:

@@ -14,6 +14,7 @@ from release_gates.candidate.store import ArtifactStore
 from release_gates.errors import GateError
 from release_gates.judge.limits import allowed, matches
 from release_gates.judge.sequential import pass_tail, spread_of, unfit
+from release_gates.ledger.evidence import read_evidence
 from release_gates.ledger.history import RunView, live_in, runs
 from release_gates.ledger.measured import read_measured
 from release_gates.model.event import Event
@@ -25,6 +26,7 @@ from release_gates.model.outcome import worst
 from release_gates.model.release import Interval, JudgedLimit, PastRun, PastValue, Release, Rung
 from release_gates.model.verdict import GateJudgement, LimitJudgement, Verdict
 from release_gates.policy.load import policy_from_snapshot
+from release_gates.policy.selection import expected_in
 from release_gates.session.changes import changes_since
 
 MOST_PAST = 12
@@ -40,17 +42,18 @@ def release_of(
     head: str,
     stands: str = "",
     commits: Sequence[str] | None = None,
+    every_test: bool = False,
 ) -> Release:
     """Return what a report tells of a run.
 
     ``root`` is the folder that holds ``.gates``; ``stands`` is why nobody should act on the verdict now, ""
     for nothing; ``commits`` are those since what is live, None where nobody could find out. What cannot be
-    read is left out and said in ``notes``.
+    read is left out and said in ``notes``. ``every_test`` asks for tests that measured nothing, too.
     """
     started, verdict = view.started, view.verdict
     policy, notes = _policy(started.rules, root)
     entry = policy.environment(started.environment) if policy else None
-    evidence, unread = _evidence(view, root)
+    evidence, unread = _evidence(view, root, every_test=every_test)
     known = runs(events)
     own = [each for each in known if each.started.environment == started.environment]
     return Release(
@@ -67,6 +70,10 @@ def release_of(
         ended=max((part.end.ended for part in evidence if part.end), default=None),
         ladder=tuple(_rung(events, known, name) for name in _path(policy, started.environment)),
         changes=changes_since(events, view, root=root, commits=commits),
+        tests=tuple(record for part in evidence for record in part.tests) if every_test else (),
+        expected={name: tuple(tests) for name, tests in expected_in(policy, entry).items()}
+        if policy and entry and every_test
+        else {},
         attempts=tuple(
             _past(each) for each in own if each.started.candidate.digest == started.candidate.digest
         ),
@@ -83,14 +90,17 @@ def _policy(rules: str, root: Path) -> tuple[Policy | None, tuple[str, ...]]:
         return None, (f"The rules of this run cannot be read, so limits have no picture: {error}",)
 
 
-def _evidence(view: RunView, root: Path) -> tuple[list[Evidence], tuple[str, ...]]:
+def _evidence(
+    view: RunView, root: Path, *, every_test: bool = False
+) -> tuple[list[Evidence], tuple[str, ...]]:
     """Return the parts that are exactly what the verdict was decided on, and what is wrong with others."""
     found: list[Evidence] = []
     notes: list[str] = []
     digests = view.verdict.inputs.evidence if view.verdict else ()
     for file, digest in zip(view.started.evidence, digests, strict=False):
         try:
-            found.append(read_measured(root / file, digest))
+            part = read_measured(root / file, digest)
+            found.append(read_evidence(root / file) if every_test else part)
         except GateError as error:
             notes.append(f"What run {view.started.run} measured cannot be shown: {error}")
     return found, tuple(notes)
