@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from release_gates.errors import MeasurementError
@@ -187,12 +187,14 @@ def test_malformed_control_group_is_an_error(
 # -- fuzz ---------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.frozensets(st.integers(0, MOST - 1)))
 def test_lists_survive_a_round_trip(numbers: frozenset[int]) -> None:
     text = list_text(numbers)
     assert (frozenset() if text == "none" else parse_list(text)) == numbers
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text(alphabet="0123456789-,\n x²", max_size=30))
 def test_a_list_is_a_set_or_an_error(text: str) -> None:
     try:
@@ -203,7 +205,7 @@ def test_a_list_is_a_set_or_an_error(text: str) -> None:
     assert {int(part) for part in text.strip().split(",") if part.isdecimal()} <= found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(RECORDED), st.integers(0, 40), st.text(max_size=20))
 def test_a_damaged_tree_is_read_whole_or_refused(name: str, at: int, damage: str) -> None:
     """Whatever one file says, nothing but MeasurementError comes out, and what is read fits together."""

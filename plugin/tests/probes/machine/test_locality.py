@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from release_gates.errors import MeasurementError
@@ -279,7 +279,7 @@ def test_counters_that_went_back_are_damage() -> None:
         grown({0: counts}, {0: {"numa_foreign": 4}}, "numa_foreign", "numastat")
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text(alphabet="N0123=bind: \nkernelpagesize_kB4file/heap", max_size=120))
 def test_numa_maps_fuzzed(text: str) -> None:
     try:
@@ -290,7 +290,7 @@ def test_numa_maps_fuzzed(text: str) -> None:
     assert all(kib >= 0 for each in mappings for kib in each.kib_by_node.values())
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text(max_size=80), st.sampled_from(["numa_hit 1\n", ""]))
 def test_small_files_fuzzed(text: str, line: str) -> None:
     for parse in (parse_numastat, parse_status):
@@ -298,7 +298,7 @@ def test_small_files_fuzzed(text: str, line: str) -> None:
             parse(line + text, "file")
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=60), st.integers(0, 20_000))
 def test_a_damaged_recording_is_refused_or_whole(damage: bytes, at: int) -> None:
     content = (DATA / "local.json").read_bytes()

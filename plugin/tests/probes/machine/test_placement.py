@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from release_gates.errors import MeasurementError
@@ -199,7 +199,7 @@ def test_what_is_no_kubelet_configuration(content: bytes) -> None:
         parse_kubelet(content, "kubelet.yaml")
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=40), st.integers(0, 500))
 def test_kubelet_fuzzed(damage: bytes, at: int) -> None:
     content = json.dumps(GOOD).encode()
