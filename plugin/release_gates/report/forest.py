@@ -14,6 +14,8 @@ WIDTH = 360
 WIDEST = 100.0
 """Changes beyond ± so many % are put on the edge, so that the small ones can be seen."""
 NARROWEST = 2.0
+EDGE = 22
+"""A label nearer to the edge would not fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,11 @@ def forest(rows: Sequence[Row]) -> Forest | None:
     scale = _scale([interval for _, interval in found])
     return Forest(
         changes=tuple(_change(row, interval, scale) for row, interval in found),
-        axis=tuple((short(scale(tick)), percent(tick)) for tick in ticks(scale.low, scale.high)),
+        axis=tuple(
+            (short(scale(tick)), percent(tick))
+            for tick in ticks(scale.low, scale.high)
+            if EDGE <= scale(tick) <= WIDTH - EDGE
+        ),
         zero=short(scale(0)),
     )
 

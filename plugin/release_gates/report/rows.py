@@ -136,6 +136,8 @@ def change_of(row: Row) -> Interval | None:
 
 
 def _share(share: float) -> str:
+    if share >= 1e6:
+        return "more than a million times"
     if share >= 10:
         return f"{share + 1:,.0f} times".replace(",", " ")
     return f"{share * 100:.2g} %" if share < 0.1 else f"{share * 100:.0f} %"

@@ -233,6 +233,7 @@ def test_a_bar_stays_in_its_picture(
         (900, Bound(operator=">=", value=1, unit="s"), "10 % under"),
         (501, Bound(operator="<=", value=500, unit="ms"), "0.2 % over"),
         (90_000, Bound(operator="<=", value=0.5, unit="s"), "180 times over"),
+        (1e300, Bound(operator="<=", value=5, unit="ms"), "more than a million times over"),
         (3, Bound(operator="==", value=0, unit="ms"), ""),
         (3, Bound(operator="<=", value=0, unit="ms"), ""),
     ],
