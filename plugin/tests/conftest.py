@@ -98,3 +98,11 @@ def warm_interpreter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmI
         patch.setattr(GateProject, "launch", staticmethod(launch))
         yield warm
     warm.end()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heard_signals() -> None:
+    """Let children hear SIGINT and SIGHUP also where we ignore them: under nohup, behind a script."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)  # still ignored here; what is started has the default
