@@ -52,7 +52,8 @@ NO_IO = {
     "pytest",
 }
 SDKS = {"docker", "kubernetes", "locust", "testinfra", "scipy", "sqlalchemy"}
-NOT_AT_START = SDKS | {"httpx", "rich", "click", "defusedxml", "junitparser", "coverage", "prometheus_client"}
+NOT_AT_START = SDKS | {"httpx", "rich", "click", "defusedxml", "junitparser", "coverage", "jinja2"}
+NOT_AT_START |= {"prometheus_client"}
 
 
 def modules() -> Iterator[tuple[Path, str]]:
