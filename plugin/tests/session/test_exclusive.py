@@ -8,7 +8,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,6 +113,13 @@ def project(tmp_path: Path) -> GateProject:
 
 def run(project: GateProject, *arguments: str, workers: int = 2, **more: str) -> GateResult:
     return project.run(*arguments, workers=workers, env={"NOTES": str(project.root / "notes.txt"), **more})
+
+
+def start(project: GateProject, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
+    """Start a run in a process of its own and return at once."""
+    env = {**project._environment(more), "NOTES": str(project.root / "notes.txt")}
+    command = [sys.executable, "-m", "pytest", "-m", "gate_staging", *arguments]
+    return subprocess.Popen(command, cwd=project.root, env=env, stdout=subprocess.DEVNULL)
 
 
 def notes(path: Path) -> list[tuple[str, str, int, int]]:
@@ -224,13 +230,10 @@ class TestProcesses:
     def test_two_runs_on_one_host_take_turns(self, tmp_path: Path) -> None:
         one, other = make(tmp_path / "one"), make(tmp_path / "other")
         host = {"GATE_LOCK": str(tmp_path / "host")}
-        with ThreadPoolExecutor() as pool:
-            runs = [
-                pool.submit(run, one, workers=2, **host),
-                pool.submit(run, other, workers=0, **host),
-            ]
-        results = [each.result() for each in runs]
-        assert all(result.promotes for result in results), [result.output for result in results]
+        first = start(one, "-n", "2", **host)
+        second = start(other, **host)
+        statuses = first.wait(), second.wait()
+        assert statuses == (0, 0), [project.runs()[-1].verdict for project in (one, other)]
         assert ran(one) == ran(other) == EVERY
         tests = [
             [span for span in spans(p.root / "notes.txt") if span.name != "fixture"] for p in (one, other)
@@ -245,9 +248,7 @@ class TestProcesses:
         alone = ALONE.replace("def test_x0(gate):", "def test_x0(gate):\n    time.sleep(600)")
         holder, waiter = make(tmp_path / "holder", alone=alone), make(tmp_path / "waiter")
         host = {"GATE_LOCK": str(tmp_path / "host")}
-        env = {**holder._environment(host), "NOTES": str(holder.root / "notes.txt")}
-        command = [sys.executable, "-m", "pytest", "-m", "gate_staging", "-k", "test_x0"]
-        child = subprocess.Popen(command, cwd=holder.root, env=env, stdout=subprocess.DEVNULL)
+        child = start(holder, "-k", "test_x0", **host)
         try:
             while not (holder.root / "notes.txt").exists():
                 assert child.poll() is None
