@@ -7,6 +7,7 @@ Content-Security-Policy forbids every other request.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -41,11 +42,21 @@ def generate(results: Path, output: Path) -> None:
         check=True,
         env={**os.environ, "GATE_ALLURE_RESULTS": str(results.absolute())},
     )
+    note_run(results)
     pages = sorted(output.rglob("*.html"))
     if not pages:
         raise SystemExit(f"{output}: Allure wrote no page")
     for page in pages:
         page.write_text(without_remote(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def note_run(results: Path) -> None:
+    """Note which run was added to the history last, so that a second report on it adds nothing."""
+    try:
+        told = json.loads((results / "release-gates.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    (results.parent / "allure-history.jsonl.run").write_text(told["run"], encoding="utf-8")
 
 
 def without_remote(html: str) -> str:

@@ -8,16 +8,27 @@ function run() {
   try {
     return JSON.parse(readFileSync(join(results, "release-gates.json"), "utf8"));
   } catch {
-    return { title: "no verdict", variables: { Verdict: "none: this run decided nothing, or did not end" } };
+    return { title: "no verdict", run: "", variables: { Verdict: "none: this run decided nothing, or did not end" } };
   }
 }
 
-const { title, variables } = run();
+const history = join(results, "..", "allure-history.jsonl");
+const { title, run: id, variables } = run();
+
+// A second report on the same run is no second run.
+function isNew() {
+  try {
+    return readFileSync(`${history}.run`, "utf8") !== id;
+  } catch {
+    return true;
+  }
+}
 
 export default {
   name: variables.Entry ? `${title}: ${variables.Candidate}, entry to ${variables.Entry}` : title,
   variables,
-  historyPath: join(results, "..", "allure-history.jsonl"),
+  historyPath: history,
+  appendHistory: isNew(),
   historyLimit: 20,
   categories: [
     { name: "Verdict", matchers: { labels: { feature: "verdict" } } },

@@ -141,6 +141,13 @@ def verdict_result(
 def missing_result(test: str, gate: GateSpec, environment: str, uuid: str, at_ms: int) -> dict[str, Any]:
     """Return the synthetic result of an expected test that never ran."""
     because = f"MISSING: gates/expected/{gate.name}.txt expects this test; it did not run"
+    return lost_result(test, because, gate, environment, uuid, at_ms)
+
+
+def lost_result(
+    test: str, because: str, gate: GateSpec, environment: str, uuid: str, at_ms: int
+) -> dict[str, Any]:
+    """Return the synthetic result of a test of which Allure heard nothing, or not the end."""
     return {
         **_result(uuid, test, test.rpartition("::")[2] or test, "broken", at_ms),
         "description": description(because, gate, environment, ()),

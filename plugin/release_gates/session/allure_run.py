@@ -22,6 +22,7 @@ from release_gates.policy.selection import expected_in
 from release_gates.report.allure import (
     environment_properties,
     executor,
+    lost_result,
     milliseconds,
     missing_result,
     performance,
@@ -33,6 +34,7 @@ from release_gates.session.briefing import Briefing
 from release_gates.session.release import release_of
 from release_gates.session.settings import setting
 
+PHASES = frozenset({"setup", "call", "teardown"})
 MOST_MISSING = 1000
 """So many missing tests get a result each; the verdict counts them all."""
 
@@ -46,6 +48,8 @@ class AllureRun:
         self._folder = Path(config.getoption("allure_report_dir")).absolute()
         self._ran: set[str] = set()
         self._measured: list[TestRecord] = []
+        self._lost: list[TestRecord] = []
+        """Tests whose process died: it never wrote what Allure had of them."""
         self._older = 0
         self._began = datetime.now(UTC)
 
@@ -56,6 +60,8 @@ class AllureRun:
     def pytest_gate_recorded(self, record: TestRecord) -> None:
         """Note what ran, and what it measured."""
         self._ran.add(record.id)
+        if not PHASES.issuperset(record.phases):
+            self._lost.append(record)
         if record.measurements:
             self._measured.append(record)
 
@@ -73,7 +79,7 @@ class AllureRun:
         began = milliseconds(self._began)  # results are shown in the order of their beginning
         notes = [_stale(self._folder, self._older)] if self._older else []
         self._result(verdict_result(verdict, head, str(uuid4()), began, notes))
-        for result in self._missing(at):
+        for result in self._unheard(at):
             self._result(result)
         environment = self._briefing.deciding
         if environment is not None:
@@ -81,10 +87,11 @@ class AllureRun:
         self._text("environment.properties", environment_properties(verdict, host_facts(), head))
         if (found := executor(os.environ)) is not None:
             self._json("executor.json", {**found, "reportName": f"{verdict.title}: {verdict.environment}"})
-        self._json("release-gates.json", {"title": verdict.title, "variables": variables(verdict)})
+        told = {"title": verdict.title, "run": verdict.run, "variables": variables(verdict)}
+        self._json("release-gates.json", told)
         self._page(verdict, head)
 
-    def _missing(self, at: int) -> Iterator[dict[str, Any]]:
+    def _unheard(self, at: int) -> Iterator[dict[str, Any]]:
         environment = self._briefing.deciding
         if environment is None:
             return
@@ -97,10 +104,18 @@ class AllureRun:
         ]
         for test, gate in absent[:MOST_MISSING]:
             yield missing_result(test, gate, environment.name, str(uuid4()), at)
+        for record in self._lost[:MOST_MISSING]:
+            if (spec := environment.gate(record.gate)) is not None:
+                because = f"{record.outcome}: {record.because}"
+                yield lost_result(record.id, because, spec, environment.name, str(uuid4()), at)
 
     def _page(self, verdict: Verdict, head: str) -> None:
         import allure
 
+        attach = getattr(allure, "global_attach", None)
+        if attach is None:
+            self._say("The release page is not attached: allure-pytest is older than 2.16.")
+            return
         text, base = setting(self._config, "ledger")
         events = tuple(open_ledger(text, base=base, state=self._briefing.state).events())
         for view in runs(events):
@@ -108,9 +123,7 @@ class AllureRun:
                 release = release_of(
                     events, view, root=self._config.rootpath, made=datetime.now(UTC), head=head
                 )
-                allure.global_attach(
-                    page(release), name="Release page", attachment_type=allure.attachment_type.HTML
-                )
+                attach(page(release), name="Release page", attachment_type=allure.attachment_type.HTML)
 
     def _result(self, result: dict[str, Any]) -> None:
         self._json(f"{result['uuid']}-result.json", result)

@@ -29,6 +29,9 @@ def test_no_request_and_the_verdict_on_top(browser: Browser, tmp_path: Path) -> 
     project.expect(["suites/test_smoke.py::test_speed"])
     assert project.run("--alluredir", "results").status == 1
     generate(tmp_path / "results", tmp_path / "report")
+    history = (tmp_path / "allure-history.jsonl").read_text(encoding="utf-8")
+    generate(tmp_path / "results", tmp_path / "report")  # once more: the same run is no second one
+    assert (tmp_path / "allure-history.jsonl").read_text(encoding="utf-8") == history
     page = tmp_path / "report/index.html"
     view = browser.new_page()
     asked: list[str] = []

@@ -158,6 +158,18 @@ def test_xdist_tells_the_same(project: GateProject) -> None:
     assert outline(project) == serial
 
 
+def test_a_test_whose_process_died_is_shown(project: GateProject) -> None:
+    project.write(
+        "suites/test_load.py",
+        SUITE.replace('raise RuntimeError("no engine")', "import os; os._exit(0)"),
+    )
+    result = run(project, workers=1)
+    assert not result.promotes
+    died = results(project)[NAMES[2]]
+    assert died["status"] == "broken"
+    assert died["statusDetails"]["message"].startswith("ERROR: the process that ran it died")
+
+
 def test_another_limit_is_the_same_history(project: GateProject) -> None:
     run(project)
     before = {test: each["historyId"] for test, each in results(project).items()}
