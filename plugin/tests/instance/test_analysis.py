@@ -132,12 +132,13 @@ def test_what_is_remembered_is_of_exactly_this_content_and_damage_is_made_anew(t
 
 
 def baseline(**entry):
-    found = {"type": "Secret Keyword", "filename": "a.py", "hashed_secret": "ab", **entry}
+    digest = "ab3ffe9c11" * 4
+    found = {"type": "Secret Keyword", "filename": "a.py", "hashed_secret": digest, **entry}
     return json.dumps({"plugins_used": [{"name": "KeywordDetector"}], "results": {"a.py": [found]}})
 
 
 def test_only_what_a_person_audited_is_no_secret():
-    assert secrets.read_audited(baseline(is_secret=False)) == {("a.py", "Secret Keyword", "ab")}
+    assert secrets.read_audited(baseline(is_secret=False)) == {("a.py", "Secret Keyword", "ab3ffe9c11" * 4)}
     assert not secrets.read_audited(baseline())
     assert not secrets.read_audited(baseline(is_secret=True))
     for nothing in (None, "", "[]", "{}", '{"plugins_used": []}'):
@@ -153,6 +154,11 @@ def test_a_secret_is_found_and_a_file_that_is_no_text_is_an_error(tmp_path):
     assert secrets.detect_secrets(sources, tmp_path / "x.sarif", policy) == 1
     (result,) = json.loads((tmp_path / "x.sarif").read_text())["runs"][0]["results"]
     assert result["ruleId"] == "AWS-Access-Key"
+    (root / "gates").mkdir()
+    (root / "gates" / secrets.BASELINE).write_text(baseline(is_secret=False))
+    secrets.detect_secrets(sources, tmp_path / "x.sarif", policy)
+    results = json.loads((tmp_path / "x.sarif").read_text())["runs"][0]["results"]
+    assert len(results) > 1, "a baseline that is not that of the run is a file like any other"
     (root / "b.bin").write_bytes(b"\xff\xfe")
     with pytest.raises(ToolError, match=r"b\.bin is no text"):
         secrets.detect_secrets(sources, tmp_path / "x.sarif", policy)
