@@ -78,6 +78,9 @@ def test_it_is_read_without_script_and_printed(browser: Browser, tmp_path: Path)
     view.goto(file.as_uri())
     for sentence in ("HOLD (broken)", "order_ack.p99", "Where this comes from"):
         assert view.get_by_text(sentence).first.is_visible()
+    view.emulate_media(media="print")
+    view.set_viewport_size({"width": 718, "height": 1000})  # A4 less its margins, at 96 pixels an inch
+    assert view.evaluate("document.documentElement.scrollWidth") <= 718
     printed = view.pdf(format="A4")
     assert printed.startswith(b"%PDF")
     assert 2 <= printed.count(b"/Type /Page\n") <= 8
