@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV   := .venv/bin
 DEFECT ?=
 FLAVOURS ?=
+# Runs a command beside a Docker engine: the one that answers, else one that ends with the command.
+DOCKER := $(VENV)/python -m fixtures.docker_engine
 
 # Where Python may not keep what it compiles, every short run of pytest compiles its plugins again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -17,7 +19,7 @@ setup: ## install what is missing: system packages, .venv, the project
 	@PYTHON=$(PYTHON) .ci/setup
 
 test: setup lint types ## lint, strict types, and the project's own tests
-	$(VENV)/python -m pytest plugin/tests -n 2 --dist worksteal -q
+	$(DOCKER) $(VENV)/python -m pytest plugin/tests -n 2 --dist worksteal -q
 
 lint: setup ## ruff
 	$(VENV)/ruff check .
@@ -29,11 +31,11 @@ types: setup ## mypy, strict
 
 gate-dev gate-staging gate-production: gate-%: setup ## build the reference system and decide on its entry [DEFECT=name]
 	@$(VENV)/python -m fixtures.prepare $* $(if $(DEFECT),--defect $(DEFECT))
-	@$(VENV)/release-gates run $* -- --alluredir build/allure-results --clean-alluredir
+	@$(DOCKER) $(VENV)/release-gates run $* -- --alluredir build/allure-results --clean-alluredir
 
 prove: setup ## plant each defect and see its gate go red
 	@$(VENV)/python -m fixtures.prepare staging
-	@$(VENV)/release-gates prove staging --jobs 4
+	@$(DOCKER) $(VENV)/release-gates prove staging --jobs 4
 
 allure: setup ## Allure's report of the last gate run, without what it would load from elsewhere
 	@$(VENV)/python -m reports.allure build/allure-results build/allure

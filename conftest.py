@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "release_gates.probes.benchmark.fixtures",
+    "release_gates.probes.container.fixtures",
     "release_gates.probes.coverage.fixtures",
     "release_gates.probes.junit.fixtures",
     "release_gates.probes.machine.fixtures",
@@ -9,5 +10,7 @@ pytest_plugins = [
     "release_gates.probes.sbom.fixtures",
     "release_gates.probes.service.fixtures",
     "fixtures.sources",
+    "fixtures.docker_engine",
+    "fixtures.deployment",
     "fixtures.exchange",  # imports the probe's fixtures, which have to be known as plugins by then
 ]

@@ -32,15 +32,16 @@ def create_candidate(
     artifacts: Mapping[str, Path],
     root: Path,
     kinds: Mapping[str, ArtifactKind] | None = None,
+    images: Mapping[str, str] | None = None,
     origin: Origin | None = None,
     built_by: str = "",
 ) -> ReleaseCandidate:
     """Return the candidate made of these files.
 
     ``artifacts`` maps names to files, absolute or relative to ``root``, the folder that
-    ``candidate.toml`` will lie in; ``kinds`` says which are not a plain "file". Without ``origin``, git
-    is asked in ``root``. ``CandidateError`` for a file that is absent or outside of ``root``, and where
-    git knows no commit.
+    ``candidate.toml`` will lie in; ``kinds`` says which are not a plain "file". ``images`` maps names to
+    references that end in their digest. Without ``origin``, git is asked in ``root``. ``CandidateError``
+    for a file that is absent or outside of ``root``, and where git knows no commit.
     """
     origin = origin if origin is not None else git_origin(root)
     kinds = kinds or {}
@@ -52,7 +53,10 @@ def create_candidate(
         dirty=origin.dirty,
         authors=origin.authors,
         built_by=built_by,
-        artifacts=tuple(_artifact(root, each, path, kinds) for each, path in artifacts.items()),
+        artifacts=(
+            *(_artifact(root, each, path, kinds) for each, path in artifacts.items()),
+            *(_image(each, ref) for each, ref in (images or {}).items()),
+        ),
     )
 
 
@@ -84,6 +88,10 @@ def _artifact(root: Path, name: str, path: Path, kinds: Mapping[str, ArtifactKin
         ) from error
     relative = real.relative_to(root.resolve()).as_posix()
     return Artifact(name=name, kind=kinds.get(name, "file"), sha256=sha256, path=relative)
+
+
+def _image(name: str, ref: str) -> Artifact:
+    return Artifact(name=name, kind="oci", sha256=ref.rpartition("@sha256:")[2], ref=ref)
 
 
 def _authors(folder: Path, since: str) -> tuple[str, ...]:

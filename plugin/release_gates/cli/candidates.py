@@ -31,6 +31,7 @@ def candidate() -> None:
 @click.option(
     "--kind", "kinds", multiple=True, metavar="NAME=KIND", help="file (default), manifest or config."
 )
+@click.option("--image", "images", multiple=True, metavar="NAME=REF@sha256:DIGEST", help="Repeatable.")
 @click.option("--commit", help="Where git does not know: the commit that was built.")
 @click.option("--output", type=click.Path(path_type=Path), help="Default: candidate.toml in the root folder.")
 @click.pass_obj
@@ -41,6 +42,7 @@ def create(
     version: str,
     artifacts: tuple[str, ...],
     kinds: tuple[str, ...],
+    images: tuple[str, ...],
     commit: str | None,
     output: Path | None,
 ) -> None:
@@ -52,6 +54,7 @@ def create(
         artifacts={key: Path(path).absolute() for key, path in _pairs("--artifact", artifacts).items()},
         root=target.parent,
         kinds=cast(dict[str, ArtifactKind], _pairs("--kind", kinds)),
+        images=_pairs("--image", images),
         origin=Origin(commit=commit) if commit is not None else None,
         built_by=actor(),
     )
@@ -60,7 +63,7 @@ def create(
         made,
         [
             f"{made.name} {made.version}, digest {made.digest[:12]}, written to {target.name}",
-            *(f"  {artifact.name}  {artifact.sha256[:12]}  {artifact.path}" for artifact in made.artifacts),
+            *(f"  {each.name}  {each.sha256[:12]}  {each.path or each.ref}" for each in made.artifacts),
         ],
     )
 

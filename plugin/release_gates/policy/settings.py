@@ -21,6 +21,7 @@ Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 BUILT_IN = {
     "benchmark": "release_gates.probes.benchmark.settings:BenchmarkSettings",
+    "container": "release_gates.probes.container.settings:ContainerSettings",
     "coverage": "release_gates.probes.coverage.settings:CoverageSettings",
     "findings": "release_gates.probes.sarif.settings:FindingsSettings",
     "junit": "release_gates.probes.junit.settings:JunitSettings",

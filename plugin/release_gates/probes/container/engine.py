@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -45,9 +46,17 @@ class Engine:
         """Return ``docker inspect`` of an image."""
         return dict(self.ask(f"image {name}", lambda: self._api.inspect_image(name)))
 
-    def history(self, image: str) -> list[dict[str, Any]]:
-        """Return the history of an image, newest first."""
-        return list(self.ask(f"image {image}", lambda: self._api.history(image)))
+    def find_image(self, digest: str) -> str:
+        """Return the id of the image of that digest: its own, or one by which a registry knows it."""
+        for each in self.ask("images", self._api.images):
+            known = [str(each["Id"]), *(each.get("RepoDigests") or ())]
+            if any(name.rpartition("sha256:")[2] == digest for name in known):
+                return str(each["Id"])
+        raise MeasurementError(
+            f"the engine has no image sha256:{digest}.",
+            slug="container-absent",
+            hint="Pull or load the candidate's image first (docker pull name@sha256:…, docker load).",
+        )
 
     def containers(self, labels: Mapping[str, str], *, stopped: bool = False) -> list[str]:
         """Return the ids of the containers that bear all of these labels, oldest last."""
@@ -115,6 +124,7 @@ def _connect(environment: Mapping[str, str]) -> APIClient:
     where = environment.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     client = None
     try:
+        _knock(where)
         over_ssh = where.startswith("ssh://")
         client = docker.from_env(environment=dict(environment), timeout=TIMEOUT_S, use_ssh_client=over_ssh)
         client.ping()
@@ -138,6 +148,14 @@ def _connect(environment: Mapping[str, str]) -> APIClient:
             hint=START_HINT,
         ) from None
     return client.api
+
+
+def _knock(where: str) -> None:
+    """Raise ``OSError`` where nobody opens a local socket; the SDK would leave one of its own open then."""
+    if where.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(TIMEOUT_S)
+            door.connect(where.removeprefix("unix://"))
 
 
 def _is_denied(error: BaseException) -> bool:

@@ -1,0 +1,168 @@
+"""What a pipeline made of an image, in JSON: known vulnerabilities, an OCI index."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from release_gates.errors import MeasurementError
+from release_gates.model.severity import Severity
+
+LARGEST = 256 << 20
+_SEVERITIES = {
+    "negligible": Severity.LOW,
+    "unknown": Severity.HIGH,
+    **{each.value: each for each in Severity},
+}
+"""A severity that nobody assessed yet is taken for a high one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vulnerability:
+    """One known vulnerability of one package; ``published`` is None where the report does not say."""
+
+    identity: str
+    package: str
+    version: str
+    fixed: str
+    severity: Severity
+    published: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanReport:
+    """What a scanner found in one image. ``digests`` are all by which it calls the image."""
+
+    tool: str
+    digests: frozenset[str]
+    created: datetime
+    database: datetime | None
+    vulnerabilities: tuple[Vulnerability, ...]
+
+
+def read_scan(data: bytes, place: str) -> ScanReport:
+    """Return the JSON of Trivy or Grype; ``MeasurementError`` (``container-report``) for another."""
+    document = _document(data, place)
+    try:
+        if "Results" in document or "SchemaVersion" in document:
+            return _trivy(document)
+        if "matches" in document:
+            return _grype(document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _unreadable(place, f"{type(error).__name__}: {error}") from None
+    raise _unreadable(place, "is neither Trivy's nor Grype's JSON")
+
+
+def read_platforms(data: bytes, place: str) -> tuple[str, ...]:
+    """Return the platforms of an OCI index or a Docker manifest list; attestations are none."""
+    document = _document(data, place)
+    try:
+        found = [each["platform"] for each in _listed(document["manifests"])]
+        names = [
+            "/".join(filter(None, (each["os"], each["architecture"], each.get("variant")))) for each in found
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _unreadable(place, f"{type(error).__name__}: {error}") from None
+    return tuple(name for name in names if not name.startswith("unknown"))
+
+
+def _trivy(document: Mapping[str, Any]) -> ScanReport:
+    if document["SchemaVersion"] != 2:
+        raise ValueError(f"SchemaVersion {document['SchemaVersion']}; 2 is read")
+    if document.get("ArtifactType") != "container_image":
+        raise ValueError(f"it is about a {document.get('ArtifactType')}, not about an image")
+    metadata = document["Metadata"]
+    return ScanReport(
+        tool="Trivy",
+        digests=_digests(metadata.get("ImageID"), *(metadata.get("RepoDigests") or ())),
+        created=_time(document["CreatedAt"]),
+        database=None,
+        vulnerabilities=tuple(_of_trivy(_listed(document["Results"]))),
+    )
+
+
+def _of_trivy(results: list[Any]) -> Iterator[Vulnerability]:
+    for result in results:
+        for each in result.get("Vulnerabilities") or ():
+            yield Vulnerability(
+                identity=str(each["VulnerabilityID"]),
+                package=str(each["PkgName"]),
+                version=str(each["InstalledVersion"]),
+                fixed=str(each.get("FixedVersion") or ""),
+                severity=_severity(each["Severity"]),
+                published=_time(each["PublishedDate"]).date() if each.get("PublishedDate") else None,
+            )
+
+
+def _grype(document: Mapping[str, Any]) -> ScanReport:
+    source, descriptor = document["source"], document["descriptor"]
+    if source["type"] != "image":
+        raise ValueError(f"it is about a {source['type']}, not about an image")
+    target, database = source["target"], descriptor["db"]
+    built = database.get("built") or (database.get("status") or {}).get("built")
+    return ScanReport(
+        tool=f"Grype {descriptor['version']}",
+        digests=_digests(
+            target.get("imageID"), target.get("manifestDigest"), *(target.get("repoDigests") or ())
+        ),
+        created=_time(descriptor["timestamp"]),
+        database=_time(built),
+        vulnerabilities=tuple(
+            Vulnerability(
+                identity=str(each["vulnerability"]["id"]),
+                package=str(each["artifact"]["name"]),
+                version=str(each["artifact"]["version"]),
+                fixed=", ".join((each["vulnerability"].get("fix") or {}).get("versions") or ()),
+                severity=_severity(each["vulnerability"]["severity"]),
+                published=None,
+            )
+            for each in _listed(document["matches"])
+        ),
+    )
+
+
+def _digests(*names: object) -> frozenset[str]:
+    return frozenset(str(name).rpartition("sha256:")[2] for name in names if name)
+
+
+def _severity(said: object) -> Severity:
+    found = _SEVERITIES.get(str(said).lower())
+    if found is None:
+        raise ValueError(f"{said!r} is no severity")
+    return found
+
+
+def _time(said: object) -> datetime:
+    if not isinstance(said, str):
+        raise TypeError(f"{said!r} is no time")
+    found = datetime.fromisoformat(f"{said[:19]}+00:00" if len(said) > 19 else said)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _listed(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{type(value).__name__} where a list belongs")
+    return value
+
+
+def _document(data: bytes, place: str) -> dict[str, Any]:
+    if len(data) > LARGEST:
+        raise _unreadable(place, f"is larger than {LARGEST} bytes")
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(place, f"is no JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise _unreadable(place, "is no JSON object")
+    return document
+
+
+def _unreadable(place: str, problem: str) -> MeasurementError:
+    return MeasurementError(
+        f"{place}: {problem}.",
+        slug="container-report",
+        hint="Let the tool write it again (trivy image -f json, grype -o json).",
+    )

@@ -1,0 +1,114 @@
+"""What policy may say to the container probe, as ``[gate.container.container]``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal
+
+import msgspec
+
+from release_gates.model.severity import Action, Severity, parse_action
+from release_gates.probes.container.capabilities import normal
+from release_gates.probes.container.catalogue import CATALOGUE, unknown
+from release_gates.probes.container.judging import Selection
+from release_gates.probes.container.profile import PROFILES, Profile
+
+HOST_MODES = ("Network", "Pid", "Ipc", "UTS", "Userns")
+
+
+class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which image is judged, by which profile, and what it may do beyond it.
+
+    ``image`` names the candidate's artifact of kind "oci", ``archive`` the one that ``docker load`` reads,
+    ``dockerfile`` its Dockerfile, whose stage ``target`` is released; ``index`` and ``vulnerabilities`` what
+    the pipeline made of it, the latter at most ``report_days`` old. "" is none. ``off`` maps a rule to the
+    reason why it is not asked. ``fails_from`` is the mildest severity that fails; milder findings are counted
+    as tolerated. ``caps``, ``mounts``, ``devices`` and ``host_modes`` are allowed beyond the profile; the
+    others replace what it says. ``critical`` to ``low`` say what a known vulnerability does, as for findings.
+    Raises ValueError for a rule that nobody knows or that is off without a reason, and for bad values.
+    """
+
+    profile: Literal["service", "hft-engine"] = "service"
+    image: str = "image"
+    archive: str = ""
+    dockerfile: str = ""
+    target: str = ""
+    index: str = ""
+    vulnerabilities: str = ""
+    report_days: int = 7
+    off: dict[str, str] = {}
+    severity: dict[str, str] = {}
+    fails_from: Literal["critical", "high", "medium", "low"] = "medium"
+    caps: list[str] = []
+    mounts: list[str] = []
+    devices: list[str] = []
+    host_modes: list[str] = []
+    ulimits: dict[str, int] | None = None
+    bases: list[str] | None = None
+    platforms: list[str] | None = None
+    size_budget_mib: float | None = None
+    oldest_days: int | None = None
+    default_bridge: bool = False
+    kubernetes_only: bool = False
+    critical: str = "block"
+    high: str = "block"
+    medium: str = "block after 30d"
+    low: str = "note"
+
+    def __post_init__(self) -> None:
+        _check_rules("off", self.off)
+        _check_rules("severity", self.severity)
+        for rule, reason in self.off.items():
+            if len(reason.split()) < 2:
+                raise ValueError(f"off.{rule} = {reason!r}: say in words why it is not asked")
+        for rule, severity in self.severity.items():
+            if severity not in list(Severity):
+                raise ValueError(f"severity.{rule} = {severity!r}: must be one of {', '.join(Severity)}")
+        for mode in self.host_modes:
+            if mode not in HOST_MODES:
+                raise ValueError(f"host_modes: {mode!r} is none of {', '.join(HOST_MODES)}")
+        for severity in Severity:
+            self.action(severity)
+        if not self.image:
+            raise ValueError("image: must name an artifact of the candidate")
+        if not 0 < self.report_days <= 366:
+            raise ValueError(f"report_days = {self.report_days}: must be from 1 to 366")
+
+    def action(self, severity: Severity) -> Action:
+        """Return what policy does with a known vulnerability of that severity."""
+        said = {"critical": self.critical, "high": self.high, "medium": self.medium, "low": self.low}
+        return parse_action(severity, said[severity])
+
+    def selection(self) -> Selection:
+        """Return which rules are asked, and how bad they are."""
+        severities = {rule: Severity(severity) for rule, severity in self.severity.items()}
+        return Selection(off=self.off, severities=severities)
+
+    def allowances(self, released: str) -> Profile:
+        """Return the profile with what policy says; ``released`` is the candidate's image digest."""
+        profile = PROFILES[self.profile]
+        budget = self.size_budget_mib
+        return replace(
+            profile,
+            caps=profile.caps | normal(self.caps),
+            mounts=profile.mounts | frozenset(self.mounts),
+            devices=profile.devices | frozenset(self.devices),
+            host_modes=profile.host_modes | frozenset(self.host_modes),
+            ulimits=profile.ulimits if self.ulimits is None else self.ulimits,
+            bases=profile.bases if self.bases is None else tuple(self.bases),
+            platforms=profile.platforms if self.platforms is None else tuple(self.platforms),
+            size_budget=profile.size_budget if budget is None else int(budget * 1024**2),
+            oldest_days=profile.oldest_days if self.oldest_days is None else self.oldest_days,
+            default_bridge=self.default_bridge,
+            kubernetes_only=self.kubernetes_only,
+            released=released,
+        )
+
+
+def _check_rules(key: str, rules: Iterable[str]) -> None:
+    for rule in unknown(rules):
+        near = difflib.get_close_matches(rule.upper(), CATALOGUE, n=1, cutoff=0.5)
+        more = f" Did you mean '{near[0]}'?" if near else f" There are {', '.join(CATALOGUE)}."
+        raise ValueError(f"{key}.{rule}: no rule bears that name.{more}")

@@ -1,0 +1,240 @@
+"""Real containers: each planted defect is caught by exactly its rule, and nothing stays behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from fixtures.compose import ServiceSpec, UnknownKey, read_compose
+from fixtures.deployment import (
+    OWNER,
+    connect,
+    create,
+    load,
+    owner,
+    remove,
+    sweep,
+    tagged,
+    wait_healthy,
+)
+from fixtures.docker_engine import docker_engine
+from fixtures.trading_system.image import File, Image, archive, configuration
+from fixtures.trading_system.image_defects import IMAGE_DEFECTS, composed
+from fixtures.trading_system.release import COMPOSE, DOCKERFILE
+from release_gates.errors import MeasurementError, ProbeUnavailable
+from release_gates.probes.container.assessment import judge_container, judge_image, read_container, read_image
+from release_gates.probes.container.dockerfile import parse_dockerfile
+from release_gates.probes.container.engine import Engine
+from release_gates.probes.container.judging import Report, Selection
+from release_gates.probes.container.profile import PROFILES, Profile
+from release_gates.probes.container.rule import Finding
+
+SERVER = r"""
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+/* As small as a service can be: it listens on 8080, and asks itself; `drop` gives root up first. */
+int main(int count, char **words) {
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(8080)};
+  int one = 1, door = socket(AF_INET, SOCK_STREAM, 0);
+  if (count > 1 && !strcmp(words[1], "--healthcheck"))
+    return connect(door, (struct sockaddr *)&at, sizeof at) ? 1 : 0;
+  if (count > 1 && !strcmp(words[1], "end")) return 3;
+  if (count > 1 && !strcmp(words[1], "drop") && (setgid(65532) || setuid(65532))) return 4;
+  setsockopt(door, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  if (bind(door, (struct sockaddr *)&at, sizeof at) || listen(door, 8)) return 2;
+  for (;;) close(accept(door, 0, 0));
+}
+"""
+LABELS = {OWNER: owner()}
+SELECTION = Selection(off={"IM12": "not asked here"})
+MORE = {
+    "drops root later": ("CR08", {"user": "0", "command": ["drop"], "cap_add": ["SETUID", "SETGID"]}),
+    "swap": ("CR10", {"memswap_limit": "512m"}),
+    "restarts for ever": ("CR19", {"restart": "always"}),
+    "the default bridge": ("CR24", {"networks": None}),
+    "host pids": ("CR13", {"pid": "host"}),
+    "a device": (
+        "CR17",
+        {"devices": [{"PathOnHost": "/dev/zero", "PathInContainer": "/dev/z", "CgroupPermissions": "r"}]},
+    ),
+    "files": ("CR23", {"ulimits": {"nofile": 64}}),
+}
+GOOD = {
+    "the good one": {},
+    "cap_drop in small letters": {"cap_drop": ["all"]},
+    "an allowed capability": {"cap_add": ["CAP_IPC_LOCK"]},
+}
+
+
+class Bench(NamedTuple):
+    """An engine, a good image in its archive, and what is allowed."""
+
+    engine: Engine
+    image: Image
+    profile: Profile
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp("bench")
+    (folder / "server.c").write_text(SERVER)
+    command = ["gcc", "-static", "-Os", "-s", "-o", str(folder / "server"), str(folder / "server.c")]
+    subprocess.run(command, check=True)
+    stage = parse_dockerfile(
+        DOCKERFILE.read_text(encoding="utf-8"), "Dockerfile", target="engine", arguments={"COMMIT": "0123abc"}
+    )
+    binary = File(path="/trading-engine", content=(folder / "server").read_bytes())
+    image = Image(config=configuration(stage), layers=((binary,),), history=("COPY",))
+    profile = replace(PROFILES["hft-engine"], ulimits={"nofile": 8192}, released=archive(image)[1])
+    with docker_engine(), Engine() as engine:
+        sweep(engine)
+        try:
+            yield Bench(engine, image, profile, folder)
+        finally:
+            remove(engine, owner())
+
+
+@pytest.fixture(scope="module")
+def containers(bench: Bench) -> dict[str, str]:
+    """Start every good and bad container at once, and wait for all of them; map names to ids."""
+    services = {name: defect.service for name, defect in IMAGE_DEFECTS.items() if defect.service}
+    services |= GOOD | {name: service for name, (_, service) in MORE.items()}
+    good = loaded(bench, bench.image)
+    connect(bench.engine, service(good), LABELS)
+    found = {
+        name: create(bench.engine, service(good, **changes), LABELS) for name, changes in services.items()
+    }
+    for name, identity in found.items():
+        with suppress(MeasurementError):  # sandboxes refuse to start privileged ones
+            bench.engine.ask(name, partial(bench.engine.api.start, identity))
+    for identity in found.values():
+        if bench.engine.container(identity)["State"]["Running"]:
+            wait_healthy(bench.engine, identity)
+    return found
+
+
+def loaded(bench: Bench, image: Image) -> str:
+    """Load an image and return its id."""
+    data, identity = archive(image)
+    file = bench.folder / "image.tar"
+    file.write_bytes(data)
+    assert load(bench.engine, file) == f"sha256:{identity}"
+    tagged(bench.engine, f"sha256:{identity}")
+    return identity
+
+
+def service(identity: str, **changes: Any) -> ServiceSpec:
+    """Return the service of the compose file, changed, of one image."""
+    spec = read_compose(composed(COMPOSE.read_text(encoding="utf-8"), changes))
+    return replace(spec, image=f"sha256:{identity}")
+
+
+def judged(bench: Bench, identity: str) -> Report:
+    return judge_container(read_container(bench.engine, identity), bench.profile, SELECTION)
+
+
+def by_rule(report: Report) -> dict[str, Finding]:
+    return {finding.rule.id: finding for finding in report.findings}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_the_good_ones_are_clean(bench: Bench, containers: dict[str, str], name: str) -> None:
+    assert judged(bench, containers[name]) == Report()
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, defect in IMAGE_DEFECTS.items() if defect.service] + list(MORE)
+)
+def test_each_bad_container_is_caught_by_exactly_its_rule(
+    bench: Bench, containers: dict[str, str], name: str
+) -> None:
+    rule = IMAGE_DEFECTS[name].rule if name in IMAGE_DEFECTS else MORE[name][0]
+    found = judged(bench, containers[name])
+    running = bench.engine.container(containers[name])["State"]["Running"]
+    assert running or rule in ("CR01", "CR17"), "only what a sandbox forbids may stay down"
+    also = {"CR03"} if name == "drops root later" else {"CR20"} if not running else set()
+    assert set(by_rule(found)) - also == {rule}, [each.sentence for each in found.findings]
+    assert not (running and found.doubts), [each.sentence for each in found.doubts]
+
+
+@pytest.mark.parametrize("name", [name for name, defect in IMAGE_DEFECTS.items() if defect.image])
+def test_each_bad_image_is_caught_by_exactly_its_rule(bench: Bench, name: str) -> None:
+    defect = IMAGE_DEFECTS[name]
+    assert defect.image is not None
+    identity = loaded(bench, defect.image(bench.image))
+    facts = read_image(bench.engine, f"sha256:{identity}", now=datetime.now(UTC))
+    released = bench.profile.released if defect.unreleased else identity
+    found = judge_image(facts, replace(bench.profile, released=released), SELECTION)
+    assert set(by_rule(found)) == {"IM08" if defect.unreleased else defect.rule}
+
+
+def test_a_straggler_is_found_among_good_ones(bench: Bench, containers: dict[str, str]) -> None:
+    """A tag that was moved between build and run: the same name, another image."""
+    other = replace(bench.image, history=("another build",))
+    identity = create(bench.engine, service(loaded(bench, other)), LABELS)
+    bench.engine.ask("start", lambda: bench.engine.api.start(identity))
+    wait_healthy(bench.engine, identity)
+    fleet = judged(bench, containers["the good one"]) + judged(bench, identity)
+    assert [finding.rule.id for finding in fleet.findings] == ["CR22"]
+    assert bench.profile.released[:12] in fleet.findings[0].sentence
+
+
+def test_a_container_that_has_ended_is_no_pass(bench: Bench, containers: dict[str, str]) -> None:
+    identity = create(bench.engine, service(bench.profile.released, command=["end"], restart="no"), LABELS)
+    bench.engine.ask("start", lambda: bench.engine.api.start(identity))
+    with pytest.raises(MeasurementError, match="ended with status 3"):
+        wait_healthy(bench.engine, identity)
+    found = judged(bench, identity)
+    assert {"CR02", "CR04", "CR08"} <= {doubt.rule.id for doubt in found.doubts}
+    assert "CR20" in by_rule(found)
+
+
+def test_what_is_absent_is_an_error(bench: Bench) -> None:
+    with pytest.raises(MeasurementError, match="container-absent"):
+        bench.engine.container("no-such-container")
+    with pytest.raises(MeasurementError, match="container-absent"):
+        bench.engine.find_image("0" * 64)
+    with pytest.raises(MeasurementError, match="container-absent"):
+        read_image(bench.engine, "no-such-image:1", now=datetime.now(UTC))
+
+
+def test_what_a_killed_session_left_is_swept(bench: Bench) -> None:
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+    )
+    import socket
+
+    left = {OWNER: f"{socket.gethostname()}:{dead.stdout.strip()}:1"}
+    identity = create(bench.engine, service(loaded(bench, bench.image), networks=None), left)
+    sweep(bench.engine)
+    with pytest.raises(MeasurementError, match="container-absent"):
+        bench.engine.container(identity)
+
+
+@pytest.mark.parametrize("where", ["unix:///nowhere/docker.sock", "tcp://127.0.0.1:1", "nonsense://x"])
+def test_no_engine_is_an_error_with_the_start_command(where: str) -> None:
+    with pytest.raises(ProbeUnavailable, match=r"dockerd.*\[container-engine-unreachable\]"):
+        Engine({"DOCKER_HOST": where})
+
+
+def test_a_compose_file_is_read_whole_or_not_at_all() -> None:
+    text = COMPOSE.read_text(encoding="utf-8")
+    for change in (
+        {"sysctls": {"net.core.somaxconn": 1}},
+        {"mem_limit": "1 GB"},
+        {"healthcheck": {"test": ["CMD", "x"], "retries": 1, "interval": "1m"}},
+    ):
+        with pytest.raises(UnknownKey):
+            read_compose(composed(text, change))
