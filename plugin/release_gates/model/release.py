@@ -46,7 +46,6 @@ class Rung(Record, frozen=True, kw_only=True):
     live: str
     since: datetime | None = None
     newest: str = ""
-    promotes: bool = False
     newest_at: datetime | None = None
 
 
@@ -67,9 +66,7 @@ class PastRun(Record, frozen=True, kw_only=True):
     run: str
     at: datetime
     version: str
-    digest: str
     title: str
-    promotes: bool
     invalidated: str = ""
     values: tuple[PastValue, ...] = ()
     told: str = ""

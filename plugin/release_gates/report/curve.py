@@ -37,7 +37,6 @@ class Curve:
     """One curve with its axes; ``points`` are told in words too, for who cannot see it."""
 
     name: str
-    unit: str
     path: str
     dots: tuple[tuple[str, str], ...]
     marks: tuple[Mark, ...]
@@ -112,7 +111,6 @@ def _curve(name: str, family: Sequence[Row]) -> Curve | None:
     dots = [(x(_depth(share)), y(_height(value, logarithmic))) for share, value in points.items()]
     return Curve(
         name=name,
-        unit=unit,
         path="M" + "L".join(f"{short(left)} {short(top)}" for left, top in dots),
         dots=tuple((short(left), short(top)) for left, top in dots),
         marks=tuple(

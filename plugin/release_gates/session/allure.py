@@ -18,8 +18,17 @@ import pytest
 from release_gates.errors import PolicyError
 from release_gates.judge.limits import judge_measurements
 from release_gates.model.gate import GateSpec
-from release_gates.model.outcome import Outcome
-from release_gates.report.allure import CASE, LIMIT, Step, description, history_id, labels, steps, title
+from release_gates.report.allure import (
+    CASE,
+    LIMIT,
+    Step,
+    description,
+    history_id,
+    labels,
+    status,
+    steps,
+    title,
+)
 from release_gates.session.briefing import Briefing
 from release_gates.session.marks import gate_of, refuse
 from release_gates.session.outcomes import LimitBroken, attempts
@@ -148,7 +157,8 @@ class _Cases:
 def _step(step: Step) -> None:
     """Write a step that looks as its limit was judged: failed, broken or passed."""
     with suppress(LimitBroken, RuntimeError), _allure().step(step.title):
-        if step.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE):
+        state = status(step.outcome)
+        if state == "failed":
             raise LimitBroken(f"{step.outcome}: {step.because}", step.outcome)
-        if not step.outcome.promotes:
+        if state == "broken":
             raise RuntimeError(f"{step.outcome}: {step.because}")  # what is no failure is broken to Allure

@@ -19,7 +19,7 @@ from release_gates.ledger.opening import open_ledger
 from release_gates.model.evidence import TestRecord
 from release_gates.model.verdict import Verdict
 from release_gates.policy.selection import expected_in
-from release_gates.report.allure import (
+from release_gates.report.allure_run import (
     environment_properties,
     executor,
     lost_result,

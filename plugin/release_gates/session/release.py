@@ -172,7 +172,6 @@ def _rung(events: Sequence[Event], views: Sequence[RunView], environment: str) -
         live=f"{candidate.name} {candidate.version} ({candidate.digest[:12]})" if candidate else "",
         since=live.since if live else None,
         newest=_newest(newest) if newest else "",
-        promotes=newest.promotes if newest else False,
         newest_at=newest.at if newest else None,
     )
 
@@ -198,9 +197,7 @@ def _past(view: RunView) -> PastRun:
         run=view.started.run,
         at=view.at,
         version=candidate.version,
-        digest=candidate.digest,
         title=_title(view),
-        promotes=view.promotes,
         invalidated=view.invalidated,
     )
 
