@@ -1,6 +1,6 @@
 """How often the benchmark gate is right, beside a busy process: ``make accuracy-benchmark``.
 
-Every shape is paired with itself, with builds of another layout and with builds that are slower by a known part.
+Every shape is paired with itself, with builds of another layout, and with builds slower by a known part.
 Many processes of each are really measured; decisions are then drawn from them as a run would draw them. The
 processes are kept in ``build/accuracy-benchmark/``.
 """
@@ -138,7 +138,7 @@ def slower(pools: Pools, random: Random) -> Iterator[Row]:
 
 
 def layouts(runner: PairedRunner, builds: Mapping[str, Path], pools: Pools, random: Random) -> Row:
-    """Tell how often another layout is called slower without the word LAYOUT: its instructions decide that."""
+    """Tell how often another layout is called slower without LAYOUT: its instructions decide that."""
     silent = []
     for name in OTHER_LAYOUTS:
         for shape, pool in pools[name].items():
