@@ -1,4 +1,4 @@
-"""Reading only what was measured: the same values as the whole file, and nothing of a file that is another."""
+"""Reading only what was measured: the same values as the whole file, and nothing of any other file."""
 
 from __future__ import annotations
 
