@@ -22,7 +22,7 @@ from release_gates.probes.kubernetes.sources import read_path
 REFERENCE = Path(__file__).resolve().parents[4] / "fixtures/trading_system/deploy/kubernetes"
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 DIGEST = "ab" * 32
-IMAGE = "registry.trading.example/trading/trading-engine"
+IMAGE = "release-gates.local/trading-engine"
 REMOVE = object()
 
 KUBELET: dict[str, Any] = {
@@ -36,7 +36,7 @@ KUBELET: dict[str, Any] = {
 }
 POLICY: dict[str, Any] = {
     "version": "1.34",
-    "registries": ["registry.trading.example"],
+    "registries": ["registry.trading.example", "release-gates.local"],
     "images": {IMAGE: "image"},
     "undecided": ["LL08", "LL09", "LL11"],
     "workload": {
