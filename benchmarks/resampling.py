@@ -50,7 +50,7 @@ def pool_of(processes: Sequence[Process]) -> Pool:
 
 
 def decide(pool: Pool, random: Random) -> Decision:
-    """Draw processes, none twice, as the sequence asks for them, until it is decided or all looks are over."""
+    """Draw processes, none twice, as the sequence asks for them, until it is decided or ends."""
     drawn = {side: random.sample(list(each), len(each)) for side, each in pool.items()}
     paired, used = Paired(plan=PLAN, processes=()), []
     while (step := next_step(paired, LIMIT)) is not None:
