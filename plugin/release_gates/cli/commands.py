@@ -7,6 +7,7 @@ import click
 from release_gates import TOOL
 from release_gates.cli import (
     attesting,
+    auditing,
     candidates,
     deciding,
     findings,
@@ -53,6 +54,7 @@ for command in (
     deciding.decide_files,
     importing.import_results,
     attesting.record,
+    auditing.audit,
     deciding.explain,
     deciding.status,
     deciding.replay,

@@ -93,7 +93,7 @@ def reference(facts: ImageFacts, profile: Profile) -> Iterator[Fault]:
         yield Fault(declared=facts.name, effective="another image tomorrow")
     elif profile.released and profile.released not in known:
         yield Fault(declared=f"sha256:{profile.released}", effective=f"the image is {facts.identity}")
-    elif not (facts.repo_digests or profile.released):
+    elif not (by_digest or facts.repo_digests or profile.released):
         yield Fault(declared=facts.name, effective="no registry and no candidate knows it by digest")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from click.testing import CliRunner
 
 from fixtures.compose import ServiceSpec, UnknownKey, read_compose
 from fixtures.deployment import (
@@ -30,6 +32,7 @@ from fixtures.docker_engine import docker_engine
 from fixtures.trading_system.image import File, Image, archive, configuration
 from fixtures.trading_system.image_defects import IMAGE_DEFECTS, composed
 from fixtures.trading_system.release import COMPOSE, DOCKERFILE
+from release_gates.cli.commands import program
 from release_gates.errors import MeasurementError, ProbeUnavailable
 from release_gates.probes.container.assessment import judge_container, judge_image, read_container, read_image
 from release_gates.probes.container.dockerfile import parse_dockerfile
@@ -199,6 +202,27 @@ def test_a_container_that_has_ended_is_no_pass(bench: Bench, containers: dict[st
     found = judged(bench, identity)
     assert {"CR02", "CR04", "CR08"} <= {doubt.rule.id for doubt in found.doubts}
     assert "CR20" in by_rule(found)
+
+
+def test_audit_needs_no_policy(bench: Bench, containers: dict[str, str], tmp_path: Path) -> None:
+    def audit(kind: str, name: str) -> tuple[int, dict[str, Any]]:
+        file = tmp_path / "audit.sarif"
+        command = ["--json", "audit", kind, name, "--profile", "hft-engine", "--sarif", str(file)]
+        done = CliRunner().invoke(program, command)
+        log = json.loads(file.read_text())
+        document: dict[str, Any] = json.loads(done.stdout)
+        results = log["runs"][0]["results"]
+        assert len(results) == len(document["findings"]) + len(document["undecided"])
+        return done.exit_code, document
+
+    image = f"sha256:{bench.profile.released}"
+    status, said = audit("image", image)
+    assert (status, [each["rule"] for each in said["findings"]]) == (0, []), said
+    status, said = audit("container", containers["container_root"])
+    assert status == 1
+    assert {"CR08"} <= {each["rule"] for each in said["findings"]} <= {"CR08", "CR23"}
+    done = CliRunner().invoke(program, ["audit", "container", "no-such-container"])
+    assert done.exit_code == 2
 
 
 def test_what_is_absent_is_an_error(bench: Bench) -> None:
