@@ -177,6 +177,8 @@ def _stands(project: Project, events: tuple[Event, ...], view: RunView, *, local
             local=local,
         )
     except GateError as error:
+        if error.slug == "already-live":
+            return ""  # the last of all checks: nothing else speaks against it, and the report says so
         return f"`release-gates promote` refuses now: {error}"
     if run.started.run != view.started.run:
         return f"A newer run of this candidate counts instead: {run.started.run}"

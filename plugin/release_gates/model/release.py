@@ -95,7 +95,8 @@ class Release(Record, frozen=True, kw_only=True):
     """One candidate at one entry, as a report tells it at ``made``.
 
     ``verdict`` is None for a run without one; ``stands`` is empty exactly if nothing speaks against acting on
-    the verdict now, else it says what does (invalidated, stale, other rules …). ``attempts`` are all runs of
+    the verdict now, else it says what does (invalidated, stale, other rules …). ``is_live``: exactly these
+    digests are live there. ``attempts`` are all runs of
     this candidate for this entry, ``past`` those of any candidate, the newest last.
     """
 
@@ -105,6 +106,7 @@ class Release(Record, frozen=True, kw_only=True):
     run: str
     verdict: Verdict | None
     stands: str
+    is_live: bool = False
     head: str
     candidate: ReleaseCandidate
     gates: tuple[GateSpec, ...]

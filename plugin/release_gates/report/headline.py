@@ -15,7 +15,7 @@ from release_gates.report.text import again, observed_sentence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headline:
-    """The top of a page. ``go`` only where the candidate may enter, and nothing speaks against it now."""
+    """The top of a page. ``go`` only where the candidate may enter, or did, and nothing speaks against it."""
 
     title: str
     call: str
@@ -65,6 +65,8 @@ def _call(release: Release, verdict: Verdict) -> str:
         return f"do not promote to {release.environment}"
     if release.stands:
         return f"do not act on this now: {release.environment}"
+    if release.is_live:
+        return f"is live in {release.environment}"
     return f"may enter {release.environment}"
 
 
@@ -87,6 +89,8 @@ def _counts(verdict: Verdict) -> Iterator[str]:
 def _warnings(release: Release, verdict: Verdict) -> Iterator[str]:
     if release.stands:
         yield release.stands
+    if release.is_live and not verdict.promotes:
+        yield f"Exactly this build is live in {release.environment}."
     if sentence := observed_sentence(verdict):
         yield sentence
     if verdict.observed:
@@ -98,7 +102,7 @@ def _warnings(release: Release, verdict: Verdict) -> Iterator[str]:
 
 def _steps(release: Release, verdict: Verdict) -> Iterator[str]:
     if verdict.promotes and not release.stands:
-        yield "Promote it."
+        yield "Nothing: it is live already." if release.is_live else "Promote it."
     elif verdict.promotes:
         yield "See above why not, then run the gate again."
     elif verdict.kind == "broken":
@@ -115,7 +119,8 @@ def _steps(release: Release, verdict: Verdict) -> Iterator[str]:
 
 def _commands(release: Release, verdict: Verdict) -> Iterator[str]:
     if verdict.promotes and not release.stands:
-        yield f"release-gates promote --to {verdict.environment}"
+        if not release.is_live:
+            yield f"release-gates promote --to {verdict.environment}"
     elif verdict.kind == "not proven" or verdict.promotes:
         yield f"release-gates run {verdict.environment}"
     for gate in verdict.gates:

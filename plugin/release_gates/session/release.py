@@ -17,7 +17,7 @@ from release_gates.judge.sequential import pass_tail, spread_of, unfit
 from release_gates.ledger.evidence import read_evidence
 from release_gates.ledger.history import RunView, live_in, runs
 from release_gates.ledger.measured import read_measured
-from release_gates.model.event import Event
+from release_gates.model.event import Event, RunStarted
 from release_gates.model.evidence import Evidence, TestRecord
 from release_gates.model.gate import GateSpec, Policy
 from release_gates.model.limit import LimitRule
@@ -62,6 +62,7 @@ def release_of(
         run=started.run,
         verdict=verdict,
         stands=stands,
+        is_live=_is_live(events, started),
         head=head,
         candidate=started.candidate,
         gates=entry.gates if entry else (),
@@ -79,6 +80,13 @@ def release_of(
         ),
         past=tuple(_with_values(each, root) for each in _until(own, view)[-MOST_PAST:]),
         notes=(*notes, *unread),
+    )
+
+
+def _is_live(events: Sequence[Event], started: RunStarted) -> bool:
+    live = live_in(events, started.environment)
+    return (
+        live is not None and live.candidate is not None and live.candidate.digest == started.candidate.digest
     )
 
 

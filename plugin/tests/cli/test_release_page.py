@@ -59,8 +59,12 @@ def test_what_is_promoted_is_live(project: GateProject) -> None:
     project.run()
     assert project.cli("promote", "--to", "staging").status == 0
     html = report(project)
-    assert "is already live in staging since" in html
-    assert "engine 1.0.0" in html
+    assert "<h1>PROMOTE: <span>is live in staging.</span></h1>" in html
+    assert "Nothing: it is live already." in html
+    assert "promote --to" not in html
+    project.write("suites/test_smoke.py", SUITE.format(value=9))
+    project.run()
+    assert "Exactly this build is live in staging." in report(project)
 
 
 def test_another_candidate_has_no_page(project: GateProject) -> None:
