@@ -101,10 +101,17 @@ def _wrong_dimension(rule: LimitRule, measurement: Measurement) -> str | None:
                     f"{measurement.name} was measured in '{measurement.unit}'; "
                     f"the policy asks for '{limit.text if limit else ''}'"
                 )
+    if rule.baseline and rule.baseline.bounds[0].unit == "pp" and dimension(measurement.unit) != "ratio":
+        return (
+            f"{measurement.name} was measured in '{measurement.unit}'; the policy asks for "
+            f"'{rule.baseline.text}', and percentage points are of ratios only"
+        )
     return None
 
 
 def _too_few(rule: LimitRule, measurement: Measurement) -> str | None:
+    if measurement.samples is not None and not measurement.samples > 0:
+        return f"{measurement.name} rests on {measurement.samples} samples, which is no evidence"
     if rule.min_samples is None:
         return None
     if measurement.samples is None:
@@ -173,16 +180,16 @@ def _against_baseline(
         yield Outcome.INCONCLUSIVE, f"{name}: the ledger does not know what is live, so there is no baseline"
     elif live.candidate is None:
         yield Outcome.WARN, f"{name}: first release, nothing to compare with ({live.reason})"
-    elif measurement.no_baseline:
-        yield Outcome.WARN, f"{name} has no baseline yet: {measurement.no_baseline}"
     elif measurement.paired is not None:
         found, because = pairs.judge_pair(name, measurement.paired, rule.baseline)
         if found is not Outcome.PASS:
             yield found, because
-    elif measurement.baseline is None:
-        yield Outcome.INCONCLUSIVE, f"{name}: no value of the baseline {live.candidate.version} was measured"
-    else:
+    elif measurement.baseline is not None:
         yield from _changed(rule.baseline, measurement, value, measurement.baseline)
+    elif measurement.no_baseline:
+        yield Outcome.WARN, f"{name} has no baseline yet: {measurement.no_baseline}"
+    else:
+        yield Outcome.INCONCLUSIVE, f"{name}: no value of the baseline {live.candidate.version} was measured"
 
 
 def _changed(limit: Limit, measurement: Measurement, value: float, baseline: float) -> Iterator[Finding]:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release_gates.model.figures import beside
 from release_gates.judge.limits import holds, judge_rule, matches
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Live
+from release_gates.model.figures import beside
 from release_gates.model.limit import Bound, Limit, LimitRule
 from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import Outcome
@@ -88,6 +88,11 @@ def test_no_finite_number_never_passes(value: float, limit: str) -> None:
         (rule(baseline="<= 10 %"), 0.0, {"baseline": 0.0}, Outcome.PASS),
         (rule(baseline=">= -1 pp"), 0.79, {"unit": "ratio", "baseline": 0.8}, Outcome.PASS),
         (rule(baseline=">= -1 pp"), 0.789, {"unit": "ratio", "baseline": 0.8}, Outcome.FAIL),
+        (rule(baseline="<= 1 pp"), 1.0, {"unit": "ms", "baseline": 1.0}, Outcome.ERROR),
+        (rule("<= 5 ms"), 0.0, {"samples": 0}, Outcome.INCONCLUSIVE),
+        (rule("<= 5 ms"), 0.0, {"samples": 1}, Outcome.PASS),
+        (rule(baseline="<= 10 %"), 11.1, {"baseline": 10.0, "no_baseline": "new"}, Outcome.FAIL),
+        (rule(baseline="<= 10 %"), 11.1, {"no_baseline": "new"}, Outcome.WARN),
     ],
 )
 def test_findings(asked: LimitRule, value: float | None, more: dict[str, object], expected: Outcome) -> None:
