@@ -18,7 +18,7 @@ from release_gates.probes.kubernetes.scaling import (
     replicas,
     share,
 )
-from release_gates.probes.kubernetes.selectors import matches, plain
+from release_gates.probes.kubernetes.selectors import matches, plain, selected
 from release_gates.probes.kubernetes.settings import KubernetesSettings, WorkloadProfile
 
 GRACE_SECONDS = 30
@@ -95,7 +95,7 @@ def _stop(deployed: Deployed, workload: Workload, profile: WorkloadProfile) -> T
 
 
 def _is_served(deployed: Deployed, workload: Workload) -> bool:
-    services = (one for one in deployed.of_kind("Service") if one.namespace == workload.namespace)
+    services = deployed.near("Service", workload.namespace)
     selectors = (one.spec.get("selector") for one in services)
     return any(mapping(one) and matches(plain(one), workload.labels) for one in selectors)
 
@@ -168,8 +168,8 @@ def _spread(workload: Workload) -> bool:
 
 
 def _budget(deployed: Deployed, budget: Object) -> Iterator[Finding]:
-    behind = [one for one in deployed.workloads if not one.object.owned and budget in budgets(deployed, one)]
-    behind = [one for one in behind if one.kind in SCALED]
+    taken = selected(deployed, budget.namespace, budget.spec.get("selector"))
+    behind = [one for one in taken if one.kind in SCALED and not one.object.owned]
     if not behind:
         yield Finding("AV04", budget.title, "it selects no pod")
         return

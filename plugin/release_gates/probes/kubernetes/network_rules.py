@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from release_gates.probes.kubernetes.faults import clip
 from release_gates.probes.kubernetes.findings import Finding
@@ -19,7 +19,7 @@ WIDE = {4: 8, 6: 7}
 def network_findings(deployed: Deployed, settings: KubernetesSettings) -> Iterator[Finding]:
     """Yield what is wrong with policies, services and ingresses."""
     for namespace in deployed.namespaces:
-        policies = [one for one in deployed.of_kind("NetworkPolicy") if one.namespace == namespace]
+        policies = deployed.near("NetworkPolicy", namespace)
         yield from _unprotected(deployed, namespace, policies)
         yield from _no_default(namespace, policies)
     for policy in deployed.of_kind("NetworkPolicy"):
@@ -40,7 +40,7 @@ def directions(policy: Object) -> tuple[str, ...]:
     return ("Ingress", "Egress") if items(policy.spec.get("egress")) else ("Ingress",)
 
 
-def _unprotected(deployed: Deployed, namespace: str, policies: list[Object]) -> Iterator[Finding]:
+def _unprotected(deployed: Deployed, namespace: str, policies: Sequence[Object]) -> Iterator[Finding]:
     for workload in deployed.in_namespace(namespace):
         for direction in DIRECTIONS:
             fitting = (one for one in policies if direction in directions(one))
@@ -48,7 +48,7 @@ def _unprotected(deployed: Deployed, namespace: str, policies: list[Object]) -> 
                 yield Finding("NP01", workload.title, f"no NetworkPolicy selects its pods for {direction}")
 
 
-def _no_default(namespace: str, policies: list[Object]) -> Iterator[Finding]:
+def _no_default(namespace: str, policies: Sequence[Object]) -> Iterator[Finding]:
     for direction, (rules, _) in DIRECTIONS.items():
         denying = (
             one

@@ -155,6 +155,20 @@ class Deployed:
         return {kind: tuple(ones) for kind, ones in found.items()}
 
     @cached_property
+    def _near(self) -> dict[tuple[str, str], tuple[Object, ...]]:
+        found: dict[tuple[str, str], list[Object]] = {}
+        for one in self.objects:
+            found.setdefault((one.kind, one.namespace), []).append(one)
+        return {key: tuple(ones) for key, ones in found.items()}
+
+    @cached_property
+    def _neighbours(self) -> dict[str, tuple[Workload, ...]]:
+        found: dict[str, list[Workload]] = {}
+        for one in self.workloads:
+            found.setdefault(one.namespace, []).append(one)
+        return {namespace: tuple(ones) for namespace, ones in found.items()}
+
+    @cached_property
     def _index(self) -> dict[tuple[str, str, str], Object]:
         return {(one.kind, one.namespace, one.name): one for one in self.objects}
 
@@ -172,9 +186,13 @@ class Deployed:
         """Namespaces in which pods start, sorted."""
         return tuple(sorted({one.namespace for one in self.workloads}))
 
-    def in_namespace(self, namespace: str) -> Iterator[Workload]:
-        """Yield the workloads of a namespace."""
-        return (one for one in self.workloads if one.namespace == namespace)
+    def in_namespace(self, namespace: str) -> tuple[Workload, ...]:
+        """Return the workloads of a namespace."""
+        return self._neighbours.get(namespace, ())
+
+    def near(self, kind: str, namespace: str) -> tuple[Object, ...]:
+        """Return the objects of a kind in a namespace."""
+        return self._near.get((kind, namespace), ())
 
 
 def deployed(documents: Iterable[Document], *, namespace: str, live: bool = False) -> Deployed:

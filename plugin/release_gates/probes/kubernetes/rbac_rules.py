@@ -55,7 +55,7 @@ def _of_binding(deployed: Deployed, binding: Object) -> Iterator[Finding]:
 
 def _declared(deployed: Deployed, role: str) -> bool:
     kind, _, name = role.partition(" ")
-    return any(one.name == name for one in deployed.of_kind(kind))
+    return kind == "Role" or deployed.find(kind, "", name) is not None
 
 
 def _concerns(deployed: Deployed, binding: Object) -> bool:

@@ -21,10 +21,9 @@ def share(value: object, of: int) -> int | None:
 
 def autoscaler(deployed: Deployed, workload: Workload) -> Object | None:
     """Return the HorizontalPodAutoscaler of a workload."""
-    for one in deployed.of_kind("HorizontalPodAutoscaler"):
+    for one in deployed.near("HorizontalPodAutoscaler", workload.namespace):
         target = mapping(one.spec.get("scaleTargetRef"))
-        here = one.namespace == workload.namespace
-        if here and (target.get("kind"), target.get("name")) == (workload.kind, workload.object.name):
+        if (target.get("kind"), target.get("name")) == (workload.kind, workload.object.name):
             return one
     return None
 
@@ -43,8 +42,8 @@ def replicas(deployed: Deployed, workload: Workload) -> int:
 
 def budgets(deployed: Deployed, workload: Workload) -> Iterator[Object]:
     """Yield the disruption budgets that select a workload's pods."""
-    for one in deployed.of_kind("PodDisruptionBudget"):
-        if one.namespace == workload.namespace and matches(one.spec.get("selector"), workload.labels):
+    for one in deployed.near("PodDisruptionBudget", workload.namespace):
+        if matches(one.spec.get("selector"), workload.labels):
             yield one
 
 

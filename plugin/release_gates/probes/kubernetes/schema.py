@@ -9,8 +9,8 @@ import difflib
 import re
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -98,15 +98,16 @@ def _errors(one: Object, validator: Any, minor: int) -> Iterator[Finding]:
 
 
 @cache
-def _folder(minor: int) -> Traversable:
-    try:
-        root = resources.files("kubernetes_validate")
-    except ModuleNotFoundError:
+def _folder(minor: int) -> Path:
+    """Return the folder of the schemas; the package itself is not imported, which would take a second."""
+    found = find_spec("kubernetes_validate")
+    if found is None or not found.submodule_search_locations:
         raise ProbeUnavailable(
             "the schemas of Kubernetes are not installed.",
             slug="kubernetes-extra",
             hint="pip install 'pytest-release-gates[kubernetes]'",
-        ) from None
+        )
+    root = Path(found.submodule_search_locations[0])
     folder = root / "kubernetes-json-schema" / f"v1.{minor}.0-local-strict"
     if minor < OLDEST or not folder.is_dir():
         raise MeasurementError(
