@@ -19,7 +19,7 @@ from release_gates.probes.container.layer import Layer, read_layer
 from release_gates.probes.container.stream import ChunkReader, HashingReader
 
 _LARGEST_JSON = 8 << 20
-_BLOCK = 1 << 20
+_BLOCK = 1 << 16
 _TORN = (
     tarfile.TarError,
     EOFError,

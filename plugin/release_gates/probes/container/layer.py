@@ -15,6 +15,7 @@ MOST_FILES = 3_000_000
 _ACCOUNTS = frozenset({"etc/passwd", "etc/shadow", "etc/group"})
 _LARGEST_ACCOUNTS = 1 << 20
 _CHUNK = 1 << 20
+_BLOCK = 1 << 16
 _OPAQUE = ".wh..wh..opq"
 _WHITEOUT = ".wh."
 TOOLS = {
@@ -82,7 +83,7 @@ def read_layer(source: HashingReader, name: str) -> Layer:
     removed: list[str] = []
     emptied: list[str] = []
     stream: IO[bytes] = source  # type: ignore[assignment]  # tarfile reads a stream by read() alone
-    with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK) as tar:
+    with tarfile.open(fileobj=stream, mode="r|", bufsize=_BLOCK) as tar:
         for member in tar:
             path = posixpath.normpath(f"/{member.name}").lstrip("/")
             base = posixpath.basename(path)

@@ -28,18 +28,11 @@ _SHAPES = (
         re.compile(rb"[a-z][a-z0-9+]{1,15}://[^\s/:@\"'<>{}$%]{1,64}:[^\s/:@\"'<>{}$%]{3,64}@[a-z0-9]"),
     ),
 )
-_PREFIXES = (
-    b"PRIVATE KEY",
-    b"AKIA",
-    b"ASIA",
-    b"ghp_",
-    b"gho_",
-    b"ghu_",
-    b"ghs_",
-    b"ghr_",
-    b"github_pat_",
-    b"xox",
-)
+_PREFIXES = (b"PRIVATE KEY", b"AKIA", b"ASIA", b"github_pat_")
+_PREFIXES_OF_TEXT = (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"xox")
+_TEXT = 4096
+"""A piece with a NUL in its first bytes is no text; short prefixes are looked for in texts alone."""
+
 _FILES = re.compile(
     r"(?:^|/)(?:\.env(?:\.(?!example$|sample$|template$)[^/]*)?|id_(?:rsa|dsa|ecdsa|ed25519)|\.netrc|\.pgpass"
     r"|\.git-credentials|\.npmrc|\.pypirc|\.docker/config\.json|\.aws/credentials|\.kube/config|[^/]+\.(?:p12|pfx|jks|keystore|key))$"
@@ -91,7 +84,8 @@ def in_bytes(content: bytes) -> Iterator[str]:
 
 def in_file(content: bytes) -> Iterator[str]:
     """Yield the kinds of keys in a piece of a file; URLs are left out: manuals are full of them."""
-    if any(prefix in content for prefix in _PREFIXES):
+    prefixes = _PREFIXES if b"\0" in content[:_TEXT] else (*_PREFIXES, *_PREFIXES_OF_TEXT)
+    if any(prefix in content for prefix in prefixes):
         yield from (kind for kind, shape in _SHAPES[:-1] if shape.search(content))
 
 

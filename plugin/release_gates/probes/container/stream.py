@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import IO
 
-_BLOCK = 1 << 18
+_BLOCK = 1 << 16
 
 
 class ChunkReader:
