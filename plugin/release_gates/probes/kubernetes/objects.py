@@ -214,6 +214,8 @@ def deployed(documents: Iterable[Document], *, namespace: str, live: bool = Fals
 
 def starts_pods(one: Object) -> bool:
     """Tell whether an object starts pods: by its kind, or because it has the template of one."""
+    if one.kind == "ReplicaSet" and one.owned and one.spec.get("replicas") == 0:
+        return False  # an earlier revision of a Deployment, kept for a rollback
     if one.kind in WORKLOADS:
         return True
     template = mapping(mapping(one.spec.get("template")).get("spec"))

@@ -428,6 +428,28 @@ def test_all_kinds_of_workloads_and_containers_are_judged() -> None:
             assert {"PSS-privileged", "PW01", "PW04"} <= rules, (name, kind)
 
 
+def test_earlier_revisions_of_a_deployment_start_nothing() -> None:
+    template = {
+        "metadata": {},
+        "spec": {"containers": [{"name": "c", "image": f"{IMAGE}@sha256:{'ef' * 32}"}]},
+    }
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "name": "order-gateway",
+        "uid": "1",
+        "controller": True,
+    }
+    for replicas, owners, judged_too in ((0, [owner], False), (1, [owner], True), (0, [], True)):
+        old = {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": {"name": "old", "namespace": "trading", "ownerReferences": owners},
+            "spec": {"replicas": replicas, "selector": {}, "template": template},
+        }
+        assert ("PW12" in {one.rule for one in judged(with_objects(old)).findings}) is judged_too
+
+
 def test_a_custom_kind_is_an_error_until_policy_accepts_it_and_its_pods_are_judged() -> None:
     rollout = {
         "apiVersion": "argoproj.io/v1alpha1",
