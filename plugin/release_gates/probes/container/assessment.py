@@ -16,6 +16,7 @@ from release_gates.probes.container.image_facts import ImageFacts, image_facts
 from release_gates.probes.container.judging import Report, Selection, judge
 from release_gates.probes.container.profile import Profile
 from release_gates.probes.container.rule import Fault
+from release_gates.probes.container.stream import read_ahead
 
 
 def judge_dockerfile(text: str, file: str, target: str, profile: Profile, selection: Selection) -> Report:
@@ -47,7 +48,7 @@ def read_image(engine: Engine, name: str, *, now: datetime, platforms: tuple[str
     """
     inspected = engine.image(name)
     identity = str(inspected["Id"])
-    saved = read_archive(engine.saved(identity), place=name)
+    saved = read_archive(read_ahead(engine.saved(identity)), place=name)
     return image_facts(
         saved,
         name=name,

@@ -3,11 +3,53 @@
 from __future__ import annotations
 
 import hashlib
+import queue
+import threading
 import zlib
 from collections.abc import Iterator
 from typing import IO
 
 _BLOCK = 1 << 16
+
+
+def read_ahead(chunks: Iterator[bytes], depth: int = 8) -> Iterator[bytes]:
+    """Yield the chunks while a thread reads up to ``depth`` more; what it raises is raised here."""
+    ready: queue.Queue[bytes | BaseException | None] = queue.Queue(depth)
+    ended = threading.Event()
+
+    def fetch() -> None:
+        try:
+            for chunk in chunks:
+                if not _put(ready, chunk, ended):
+                    return
+            _put(ready, None, ended)
+        except BaseException as error:  # noqa: BLE001 - told where the chunks are read
+            _put(ready, error, ended)
+
+    reader = threading.Thread(target=fetch, name="read-ahead", daemon=True)
+    reader.start()
+    try:
+        while (chunk := ready.get()) is not None:
+            if isinstance(chunk, BaseException):
+                raise chunk
+            yield chunk
+    finally:
+        ended.set()
+        reader.join()
+
+
+def _put(
+    ready: queue.Queue[bytes | BaseException | None],
+    item: bytes | BaseException | None,
+    ended: threading.Event,
+) -> bool:
+    while not ended.is_set():
+        try:
+            ready.put(item, timeout=0.1)
+        except queue.Full:
+            continue
+        return True
+    return False
 
 
 class ChunkReader:

@@ -8,6 +8,7 @@ import io
 import json
 import random
 import tarfile
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from release_gates.probes.container.image_facts import ImageFacts, image_facts
 from release_gates.probes.container.image_rules import CHECKS
 from release_gates.probes.container.judging import Report, Selection, judge
 from release_gates.probes.container.profile import PROFILES
+from release_gates.probes.container.stream import read_ahead
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 CONFIG = {
@@ -278,3 +280,19 @@ def _archive_of(layer: bytes, diff_id: str = "") -> bytes:
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def test_reading_ahead_loses_nothing_and_tells_what_went_wrong() -> None:
+    def source(count: int) -> Iterator[bytes]:
+        yield from (bytes([number]) for number in range(count))
+        raise OSError("the engine went away")
+
+    assert b"".join(read_ahead(chunks(DATA, 1000))) == DATA
+    reader = read_ahead(source(20), depth=2)
+    assert [next(reader) for _ in range(20)] == [bytes([number]) for number in range(20)]
+    with pytest.raises(OSError, match="went away"):
+        next(reader)
+    given_up = read_ahead(source(200), depth=1)
+    next(given_up)
+    given_up.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "read-ahead"]
