@@ -116,7 +116,7 @@ class Workload:
     @cached_property
     def labels(self) -> dict[str, str]:
         """Labels of its pods."""
-        return dict(self.pod.metadata.labels or {})
+        return self.pod.labels
 
     @cached_property
     def containers(self) -> tuple[Container, ...]:

@@ -242,8 +242,8 @@ class Metadata(Part, frozen=True, kw_only=True):
 
     name: str | None = None
     namespace: str | None = None
-    labels: dict[str, str] | None = None
-    annotations: dict[str, str] | None = None
+    labels: dict[str, str | None] | None = None
+    annotations: dict[str, str | None] | None = None
 
 
 class Pod(Part, frozen=True, kw_only=True):
@@ -254,8 +254,13 @@ class Pod(Part, frozen=True, kw_only=True):
 
     @property
     def annotations(self) -> dict[str, str]:
-        """Annotations, none if there are none."""
-        return self.metadata.annotations or {}
+        """Annotations; null is the empty text, as for the API server."""
+        return {key: value or "" for key, value in (self.metadata.annotations or {}).items()}
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels, in the same way."""
+        return {key: value or "" for key, value in (self.metadata.labels or {}).items()}
 
 
 def decode(template: object) -> Pod:

@@ -424,6 +424,14 @@ def test_a_value_of_a_wrong_type_is_no_pod(pod: object) -> None:
         decode(pod)
 
 
+def test_an_annotation_without_a_value_is_the_empty_text() -> None:
+    pod = copy.deepcopy(GOOD_POD)
+    keys = ("container.apparmor.security.beta.kubernetes.io/c", "seccomp.security.alpha.kubernetes.io/pod")
+    pod["metadata"]["annotations"] = dict.fromkeys(keys)
+    assert forbidding(pod, Level.BASELINE, 37) == set()
+    assert forbidding(pod, Level.BASELINE, 18) == {"seccompProfile_baseline"}
+
+
 def test_nothing_holds_below_its_first_version() -> None:
     assert {name for name, _ in checks_at(Level.RESTRICTED, 0)} == {
         *{
