@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -67,8 +68,13 @@ def test_every_pipeline_has_the_same_jobs(jobs: list[Job]) -> None:
     assert [job.variables for job in jobs[1:3]] == [{"PART": "orders"}, {"PART": "matching"}]
 
 
+def unreported(jobs: list[Job]) -> list[Job]:
+    """Return the jobs without their reports, which change nothing and take as long as the rest."""
+    return [Job(job.name, re.sub(r".*release-gates report.*", "", job.script), job.variables) for job in jobs]
+
+
 def test_good_candidate_is_promoted(jobs: list[Job], project: Path) -> None:
-    statuses = run_jobs(jobs, project, VARIABLES)
+    statuses = run_jobs(unreported(jobs), project, VARIABLES)
     assert list(statuses.values()) == [0] * len(jobs)
     assert "live is exchange" in release_gates(project, "status")
 
@@ -87,6 +93,7 @@ def test_broken_candidate_is_held_without_a_second_run(jobs: list[Job], project:
 
 def test_candidate_that_is_not_proven_is_measured_again(jobs: list[Job], project: Path) -> None:
     """The second part is lost on its way; what ``decide`` cannot judge is measured again, and promoted."""
+    jobs = unreported(jobs)
     lossy = [Job(job.name, f"{job.script}\nrm -f parts/matching.jsonl", job.variables) for job in jobs[:3]]
     assert list(run_jobs([*lossy, *jobs[3:]], project, VARIABLES).values()) == [0] * len(jobs)
     assert "attempt 2 of" in release_gates(project, "explain", "staging")
