@@ -26,6 +26,10 @@ Measure = Callable[[str, int, Side], tuple[ProcessRun, Noise]]
 """Runs one fresh process: benchmark, seed, side that is loaded first."""
 
 SIDES: tuple[Side, Side] = ("baseline", "candidate")
+LEAST_KEPT = 0.125
+"""This part of a process's pairs must not have been preempted, whichever side is slower."""
+MOST_WASTED = 24
+"""So many processes of one benchmark may be thrown away for it."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,7 @@ class Series:
     limits: Sequence[Limit]
     paired: Paired
     runs: list[ProcessRun] = field(default_factory=list)
+    wasted: int = 0
     failure: GateError | None = None
 
     @property
@@ -50,6 +55,17 @@ class Series:
             )
         else:
             self.paired = msgspec.structs.replace(self.paired, processes=(*self.paired.processes, process))
+
+    def waste(self, name: str, run: ProcessRun) -> None:
+        """Count a process that was preempted nearly all the time; another one takes its place, not for ever."""
+        self.wasted += 1
+        if self.wasted > MOST_WASTED:
+            raise MeasurementError(
+                f"{name}: {self.wasted} processes were preempted in nearly all slices, the last one in "
+                f"{run.dropped} of {run.dropped + len(run.pairs)} pairs.",
+                slug="benchmark-preempted",
+                hint="The host is too busy: measure again with --gate-wait-quiet 20m",
+            )
 
     def per_operation_ns(self, side: Side) -> float:
         """Return the median over all processes of a side's CPU nanoseconds for one operation."""
@@ -90,6 +106,9 @@ def _one_process(
     try:
         run, noise = measure(name, random.getrandbits(32), SIDES[len(done) % 2])
         check_run(name, run, may_differ=may_differ)
+        if is_wasted(run):
+            series.waste(name, run)
+            return
     except GateError as error:
         series.failure = error
         return
@@ -112,12 +131,11 @@ def check_run(name: str, run: ProcessRun, *, may_differ: bool) -> None:
             slug="benchmark-other-work",
             hint="If that is meant, name it under changed_work in the policy",
         )
-    if not run.pairs:
-        raise MeasurementError(
-            f"{name}: each of {run.dropped} pairs of slices was preempted.",
-            slug="benchmark-all-preempted",
-            hint="The host is too busy: measure again with --gate-wait-quiet 20m",
-        )
+
+
+def is_wasted(run: ProcessRun) -> bool:
+    """Tell whether so few pairs of slices were left alone that their median says little."""
+    return len(run.pairs) < LEAST_KEPT * (len(run.pairs) + run.dropped)
 
 
 def process_of(run: ProcessRun, noise: Noise) -> ProcessPair:

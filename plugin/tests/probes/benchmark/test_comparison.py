@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
 
 from release_gates.errors import MeasurementError
+from release_gates.host.quiet import UNKNOWN, Noise
 from release_gates.judge.limits import judge_measurements
 from release_gates.judge.tails import tail_of, value_at
 from release_gates.model.candidate import ReleaseCandidate
@@ -20,10 +22,12 @@ from release_gates.model.event import Live
 from release_gates.model.limit import LimitRule
 from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import Outcome
-from release_gates.model.paired import Paired
+from release_gates.model.paired import Paired, Side
 from release_gates.model.verdict import LimitJudgement
 from release_gates.policy.grammar import parse_limit
 from release_gates.probes.benchmark.comparison import GateBenchmark
+from release_gates.probes.benchmark.rounds import MOST_WASTED, is_wasted, measure_rounds
+from release_gates.probes.benchmark.runner import ProcessRun
 from release_gates.probes.benchmark.settings import BenchmarkSettings
 
 SOURCE = """
@@ -231,8 +235,12 @@ def test_one_that_crashes_leaves_the_others(libraries: dict[str, Path], tmp_path
 
 
 def test_work_may_change_where_policy_says_so(libraries: dict[str, Path], tmp_path: Path) -> None:
-    found = judged(gate(libraries, "other", changed_work=["book/match"]), tmp_path)
+    other = gate(libraries, "other", changed_work=["book/match"])
+    other.limits = (LimitRule(name="*.cpu_time", baseline=parse_limit("± 4 %", "baseline")),)
+    found = judged(other, tmp_path)
     assert found["book/match.cpu_time"].outcome is not Outcome.ERROR
+    plans = [each.paired.plan for each in other.recorded if each.paired]
+    assert [plan.benchmarks for plan in plans] == [4, 4]  # each of both may get neither slower nor faster
 
 
 def test_a_pattern_that_names_nothing_is_missing(libraries: dict[str, Path], tmp_path: Path) -> None:
@@ -318,3 +326,43 @@ def test_an_object_of_another_release_is_refused(
 def test_settings_that_decide_nothing_are_refused(said: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({**QUICK, **said}, BenchmarkSettings)
+
+
+def run_of(kept: int, dropped: int) -> ProcessRun:
+    return ProcessRun(
+        benchmark="book/match",
+        seed=1,
+        first="baseline",
+        iterations=10,
+        operations=1,
+        pairs=((100.0, 100.0),) * kept,
+        dropped=dropped,
+        cpu_s=0.1,
+        wall_s=0.1,
+        same_work=True,
+        idle=(),
+        builds=("", ""),
+        compilers=("", ""),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kept", "dropped", "wasted"),
+    [(80, 0, False), (10, 70, False), (9, 71, True), (0, 80, True), (1, 0, False)],
+)
+def test_a_process_that_was_hardly_left_alone_is_wasted(kept: int, dropped: int, wasted: bool) -> None:
+    assert is_wasted(run_of(kept, dropped)) is wasted
+
+
+def test_wasted_processes_are_replaced_and_not_for_ever() -> None:
+    asked: list[int] = []
+
+    def measure(name: str, seed: int, first: Side) -> tuple[ProcessRun, Noise]:
+        asked.append(seed)
+        return run_of(0, 80), UNKNOWN
+
+    limits = {"book/match": [parse_limit("<= 4 %", "baseline")]}
+    plan = BenchmarkSettings().plan(1)
+    suite = measure_rounds(limits, plan=plan, measure=measure, may_differ=lambda _: False, random=Random(1))
+    assert len(asked) == MOST_WASTED + 1
+    assert "preempted in nearly all slices" in str(suite["book/match"].failure)
