@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean, median
 
 import msgspec
@@ -51,6 +52,11 @@ def next_round(paired: Paired, limits: Sequence[Limit]) -> Step | None:
     return Step(max(step.processes for step in steps), max(step.confirmation for step in steps))
 
 
+def directions(limits: Sequence[Limit]) -> int:
+    """Return how many ways baseline rules have to be broken by chance: getting slower, getting faster."""
+    return len({bound.operator in (">", ">=") for limit in limits for bound in limit.bounds})
+
+
 def is_equivalent(paired: Paired, limits: Sequence[Limit]) -> bool:
     """Tell whether every one of the baseline rules is kept."""
     return all(judge_pair("", paired, limit)[0] is Outcome.PASS for limit in limits)
@@ -69,7 +75,7 @@ def measured(paired: Paired) -> str:
     processes = len(paired.processes) + len(paired.confirmation)
     if unfit(paired) or len(paired.processes) < paired.plan.looks[0]:
         return f"{processes} processes"
-    spread = spread_of(paired.processes)
+    spread = spread_of(_every(paired))
     most = percent(spread.high(pass_tail(paired.plan)))
     whole = "" if paired.plan.slices else ", whole runs"
     return f"{percent(spread.mean)} (at most {most}, {processes} processes{whole})"
@@ -126,7 +132,7 @@ def _judge_bound(name: str, paired: Paired, bound: Bound, limit: Limit) -> tuple
         case "unfit":
             return Outcome.ERROR, f"{name}: {finding.because}"
         case "undecided" | "unconfirmed":
-            return _open(name, shown, finding, change, limit)
+            return _open(name, paired, finding, bound, limit)
 
 
 def _slower(name: str, paired: Paired, finding: Finding, faster: bool) -> str:
@@ -155,31 +161,46 @@ def _instructions(paired: Paired) -> float:
     return now / before - 1 if before > 0 else math.nan
 
 
-def _open(name: str, paired: Paired, finding: Finding, change: float, limit: Limit) -> tuple[Outcome, str]:
-    """Say what is open and what would decide it; equal instructions may stand in where policy allows that."""
-    spread, plan = _spread(finding), paired.plan
+def _open(name: str, paired: Paired, finding: Finding, bound: Bound, limit: Limit) -> tuple[Outcome, str]:
+    """Say what is open and what would decide it; equal instructions may stand in where policy allows that.
+
+    Whatever the bound limits, a positive change is more time.
+    """
+    faster, change = allowed_change(bound)
+    spread, plan = _facing(_spread(finding), faster=faster), paired.plan
     low, high = (percent(edge(pass_tail(plan))) for edge in (spread.low, spread.high))
     sentence = (
         f"{name} is between {low} and {high} against the baseline after {finding.processes} processes"
-        f"{_not_repeated(finding)}; allowed is {limit.text}. {_noise(paired)}. "
-        f"{_more(spread, change, paired)}"
+        f"{_not_repeated(finding, faster=faster)}; allowed is {limit.text}. {_noise(paired)}. "
+        f"{_more(paired, change, faster=faster)}"
     )
     same = abs(_instructions(paired)) < SAME_INSTRUCTIONS
-    if plan.when_noisy == "instructions" and same and finding.kind == "undecided" and spread.mean <= change:
+    below = _spread(finding).mean <= change
+    if plan.when_noisy == "instructions" and same and finding.kind == "undecided" and below:
         return Outcome.WARN, f"{sentence} Instructions are equal, and policy takes that for an answer."
     return Outcome.INCONCLUSIVE, sentence
 
 
-def _not_repeated(finding: Finding) -> str:
+def _facing(spread: Spread, *, faster: bool) -> Spread:
+    """Return a spread as a bound looks at it, or back: one that limits getting faster sees it mirrored."""
+    return replace(spread, mean=-spread.mean) if faster else spread
+
+
+def _every(paired: Paired) -> tuple[ProcessPair, ...]:
+    return (*paired.processes, *paired.confirmation)
+
+
+def _not_repeated(finding: Finding, *, faster: bool) -> str:
     if finding.kind != "unconfirmed":
         return ""
-    again = finding.confirmed
-    return f", which fresh ones did not repeat ({percent(again.mean)})" if again else ", not confirmed"
+    if finding.confirmed is None:
+        return ", not confirmed"
+    return f", which fresh ones did not repeat ({percent(_facing(finding.confirmed, faster=faster).mean)})"
 
 
 def _noise(paired: Paired) -> str:
     """Name the noise: how large, which process stands out, and what the host did meanwhile."""
-    every = (*paired.processes, *paired.confirmation)
+    every = _every(paired)
     middle = median(process.ratio for process in every)
     number, worst = max(enumerate(every, 1), key=lambda pair: abs(pair[1].ratio - middle))
     lost = worst.dropped / (worst.kept + worst.dropped)
@@ -190,8 +211,8 @@ def _noise(paired: Paired) -> str:
     )
 
 
-def _more(spread: Spread, change: float, paired: Paired) -> str:
-    needed = processes_needed(spread, change, paired.plan)
+def _more(paired: Paired, change: float, *, faster: bool) -> str:
+    needed = processes_needed(_facing(spread_of(_every(paired)), faster=faster), change, paired.plan)
     weak = "" if paired.plan.slices else " Whole runs were compared; slices of shared objects find far more."
     if needed is None:
         return f"The estimate is not below the limit: more processes would not make it a pass.{weak}"

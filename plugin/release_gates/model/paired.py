@@ -14,7 +14,8 @@ class PairPlan(Record, frozen=True, kw_only=True):
 
     ``looks`` are the numbers of processes at which the data may be judged, ``confirm`` that of the fresh
     ones that have to repeat a regression. ``false_alarm`` is the chance that a suite of ``benchmarks``
-    identical ones has any regression, ``wrong_pass`` that a benchmark as slow as the limit passes.
+    identical ones has any regression; one that may get neither slower nor faster counts twice.
+    ``wrong_pass`` is the chance that a benchmark as slow as the limit passes.
     ``slices`` is false where a process measures one side only, so that less can be found.
     ``when_noisy`` says whether equal instruction counts turn an undecided benchmark into WARN.
     """

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release_gates.judge.limits import judge_rule
+from release_gates.judge.pairs import directions
 from release_gates.judge.tails import tail_of, value_at
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Live
@@ -135,6 +136,27 @@ def test_getting_faster_can_be_limited_too() -> None:
     faster = judged(paired(-3, 6, again=-3), "± 1.5 %")
     assert faster.outcome is Outcome.FAIL
     assert "is 3.1 % faster than the baseline" in faster.because
+
+
+@pytest.mark.parametrize("rule", ["<= 1.5 %", ">= -1.5 %", "± 1.5 %"])
+def test_more_time_is_positive_whatever_is_limited(rule: str) -> None:
+    open_at_last = judged(paired(0.9, noise=0.06), rule).because
+    assert "is between -2.3 % and +4.2 % against the baseline" in open_at_last
+    assert "process 1 is furthest off (-5.0 %" in open_at_last
+
+
+def test_what_fresh_processes_add_is_in_what_is_shown_and_advised() -> None:
+    passed = judged(paired(1.6, 6, again=-0.6), "<= 1.5 %")
+    assert (passed.outcome, passed.measured) == (Outcome.PASS, "+0.32 % (at most +1.4 %, 14 processes)")
+    open_yet = judged(paired(2.0, 6, again=0.0, noise=0.004), "<= 1.5 %")
+    assert open_yet.outcome is Outcome.INCONCLUSIVE
+    assert "did not repeat (-0.10 %)" in open_yet.because
+    assert "processes (looks), or a quieter host" in open_yet.because
+
+
+def test_both_directions_are_two_chances_of_a_false_alarm() -> None:
+    once, both = parse_limit("<= 1 %", "baseline"), parse_limit("± 1 %", "baseline")
+    assert [directions(rules) for rules in ([], [once, once], [both], [once, both])] == [0, 1, 2, 2]
 
 
 @pytest.mark.parametrize("rule", ["<= 1 pp", "== 0 %", ">= -100 %"])

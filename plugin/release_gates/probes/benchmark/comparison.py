@@ -14,7 +14,7 @@ import msgspec
 from release_gates.errors import MeasurementError, ProbeUnavailable
 from release_gates.host.quiet import Noise, noise, sample
 from release_gates.judge.limits import matches
-from release_gates.judge.pairs import is_equivalent
+from release_gates.judge.pairs import directions, is_equivalent
 from release_gates.model.limit import Limit, LimitRule
 from release_gates.model.paired import Paired, Side
 from release_gates.probes.benchmark.conditions import conditions
@@ -136,9 +136,10 @@ class GateBenchmark:
     def _measure_suite(
         self, candidate: Path, baseline: Path, limits: Mapping[str, Sequence[Limit]]
     ) -> dict[str, Series]:
+        chances = sum(map(directions, limits.values()))
         suite = measure_rounds(
             limits,
-            plan=self._settings.plan(max(len(limits), 1)),
+            plan=self._settings.plan(max(chances, 1)),
             measure=lambda name, seed, first: self._process(candidate, baseline, name, seed, first),
             may_differ=lambda name: _any(self._settings.changed_work, name),
             random=Random(SystemRandom().getrandbits(64)),
