@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from fixtures.deployment import (
     load,
     owner,
     remove,
+    run,
     sweep,
     tagged,
     wait_healthy,
@@ -119,9 +119,9 @@ def containers(bench: Bench) -> dict[str, str]:
     found = {
         name: create(bench.engine, service(good, **changes), LABELS) for name, changes in services.items()
     }
-    for name, identity in found.items():
+    for identity in found.values():
         with suppress(MeasurementError):  # sandboxes refuse to start privileged ones
-            bench.engine.ask(name, partial(bench.engine.api.start, identity))
+            run(bench.engine, identity)
     for identity in found.values():
         if bench.engine.container(identity)["State"]["Running"]:
             wait_healthy(bench.engine, identity)
@@ -187,7 +187,7 @@ def test_a_straggler_is_found_among_good_ones(bench: Bench, containers: dict[str
     """A tag that was moved between build and run: the same name, another image."""
     other = replace(bench.image, history=("another build",))
     identity = create(bench.engine, service(loaded(bench, other)), LABELS)
-    bench.engine.ask("start", lambda: bench.engine.api.start(identity))
+    run(bench.engine, identity)
     wait_healthy(bench.engine, identity)
     fleet = judged(bench, containers["the good one"]) + judged(bench, identity)
     assert [finding.rule.id for finding in fleet.findings] == ["CR22"]
@@ -196,7 +196,7 @@ def test_a_straggler_is_found_among_good_ones(bench: Bench, containers: dict[str
 
 def test_a_container_that_has_ended_is_no_pass(bench: Bench, containers: dict[str, str]) -> None:
     identity = create(bench.engine, service(bench.profile.released, command=["end"], restart="no"), LABELS)
-    bench.engine.ask("start", lambda: bench.engine.api.start(identity))
+    run(bench.engine, identity)
     with pytest.raises(MeasurementError, match="ended with status 3"):
         wait_healthy(bench.engine, identity)
     found = judged(bench, identity)
