@@ -43,6 +43,7 @@ def decide(
     enforced = [gate for gate in gates if not gate.is_observed]
     reasons = _worst_first(
         *_run_reasons(environment, rules, evidence, now),
+        *_another_baseline(environment, evidence, history),
         *(() if entry_observed else _nothing_enforced(environment, gates)),
         *_history_reasons(environment, history, local),
         *_gate_reasons(enforced),
@@ -96,6 +97,22 @@ def _nothing_enforced(environment: EnvironmentPolicy, gates: Sequence[GateJudgem
     blocking = [gate for gate in gates if gate.severity is Severity.BLOCKING]
     if blocking and all(gate.is_observed for gate in blocking):
         yield _open(f"every gate that could hold the entry to {environment.name} is only observed")
+
+
+def _another_baseline(
+    environment: EnvironmentPolicy, evidence: Sequence[Evidence], history: History
+) -> Iterator[Reason]:
+    """What was measured beside another build says nothing of a change against the one that is live."""
+    live = history.live
+    compares = any(rule.baseline for gate in environment.gates for rule in gate.limits)
+    if not compares or live is None or live.candidate is None:
+        return
+    for part in evidence:
+        if part.header.started < live.since:
+            yield _open(
+                f"run {part.header.run} began before {live.candidate.version} went live in "
+                f"{environment.name}, so it was compared with what was live before: measure again"
+            )
 
 
 def _copied_sources(evidence: Sequence[Evidence]) -> Iterator[Reason]:

@@ -192,8 +192,8 @@ def unfit(paired: Paired) -> str:
     every = (*paired.processes, *paired.confirmation)
     if any(not abs(p.ratio) < MOST_RATIO or p.kept < 1 for p in every):
         return "a process kept no pair of slices, or its ratio is none"
-    firsts = (paired.processes[: plan.looks[0]], plan.looks[0]), (paired.confirmation, plan.confirm)
-    return next((because for series, whole in firsts if (because := _unfit_series(series, whole))), "")
+    series = (paired.processes, plan.looks[0]), (paired.confirmation, plan.confirm)
+    return next((because for each, whole in series if (because := _unfit_series(each[:whole], whole))), "")
 
 
 def _unfit_series(series: Sequence[ProcessPair], whole: int) -> str:

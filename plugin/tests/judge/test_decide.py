@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from release_gates.judge.decide import decide
 from release_gates.model.candidate import Artifact, ReleaseCandidate
-from release_gates.model.event import History, PriorFailure
+from release_gates.model.event import History, Live, PriorFailure
 from release_gates.model.evidence import Evidence, HostFacts, RunEnd, RunHeader, TestRecord
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Reruns
 from release_gates.model.limit import LimitRule
@@ -99,6 +99,28 @@ def test_a_clean_run_promotes_and_reads_back() -> None:
         "reasons",
         "inputs",
     } <= keys
+
+
+def after(seconds: float, baseline: LimitRule, candidate: ReleaseCandidate | None = CANDIDATE) -> Verdict:
+    """Decide on a comparison where something went live so many seconds after the run had begun."""
+    live = Live(environment="staging", candidate=candidate, since=HEADER.started + timedelta(seconds=seconds))
+    load = msgspec.structs.replace(GATES[1], limits=(baseline,))
+    value = (Measurement(name="order.time", value=3, unit="ms", baseline=3),)
+    return verdict(
+        evidence((*TESTS[:2], record("t::c", "load", measurements=value))),
+        environment=msgspec.structs.replace(ENVIRONMENT, gates=(GATES[0], load)),
+        history=History(live=live),
+    )
+
+
+def test_a_comparison_with_what_is_live_no_longer_is_none() -> None:
+    change = LimitRule(name="order.time", baseline=parse_limit("<= 5 %", "baseline"))
+    assert after(0, change).promotes
+    held = after(1, change)
+    assert held.kind == "not proven"
+    assert "run r1 began before 1 went live in staging" in held.because
+    assert after(1, LIMIT).promotes, "nothing was compared"
+    assert after(1, change, None).promotes, "a first release has nothing to be compared with"
 
 
 ROWS: list[tuple[str, Callable[[], Verdict], str, str]] = [

@@ -113,6 +113,12 @@ def test_one_side_always_first_is_no_evidence() -> None:
     assert "the same side first" in find(Paired(plan=PLAN, processes=same), LIMIT).because
 
 
+def test_fresh_processes_of_one_side_are_no_evidence_whatever_follows_them() -> None:
+    same = tuple(msgspec.structs.replace(process, first="baseline") for process in processes(around(3, 8)))
+    lopsided = msgspec.structs.replace(paired(around(3, 6)), confirmation=(*same, *processes(around(3, 8))))
+    assert "the same side first" in find(lopsided, LIMIT).because
+
+
 def test_a_process_that_kept_nothing_is_no_evidence() -> None:
     empty = tuple(msgspec.structs.replace(process, kept=0) for process in processes(around(0, 6)))
     assert find(Paired(plan=PLAN, processes=empty), LIMIT).kind == "unfit"
