@@ -57,7 +57,7 @@ class Series:
             self.paired = msgspec.structs.replace(self.paired, processes=(*self.paired.processes, process))
 
     def waste(self, name: str, run: ProcessRun) -> None:
-        """Count a process that was preempted nearly all the time; another one takes its place, not for ever."""
+        """Count a process that was preempted nearly all the time; another takes its place, not for ever."""
         self.wasted += 1
         if self.wasted > MOST_WASTED:
             raise MeasurementError(
