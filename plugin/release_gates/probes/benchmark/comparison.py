@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from random import Random, SystemRandom
@@ -24,6 +24,8 @@ from release_gates.probes.benchmark.runner import ProcessRun
 from release_gates.probes.benchmark.settings import BenchmarkSettings
 
 UNIT = "ns"
+NAMED = 3
+"""So many benchmarks stand in a sentence."""
 QUANTILE_PROCESSES = 4
 """Among which single times are divided: one process is one layout of memory."""
 
@@ -78,6 +80,7 @@ class GateBenchmark:
         self._pairing = pairing_of(self._settings, environ)
         self._suite: dict[str, Series] = {}
         self._uncounted: dict[str, str] = {}
+        self._unjudged: list[str] = []
 
     def measure(self) -> None:
         """Measure ``NAME.cpu_time``, CPU time of one operation in ns, for each benchmark of either build.
@@ -86,7 +89,8 @@ class GateBenchmark:
         One that the candidate has lost, or that a pattern of the policy names and nobody has, is MISSING;
         one that crashes, hangs or does other work is ERROR; a new one has no baseline yet. What is slower,
         and what stayed open, is also counted in instructions. Raises MeasurementError for an artifact that
-        holds no benchmark, or belongs to another release than its candidate.
+        holds no benchmark, or belongs to another release than its candidate, and where no limit covers one that
+        is MISSING or ERROR.
         """
         candidate = self._gate.candidate.artifact(self._settings.artifact)
         table = self._pairing.table(self._gate.candidate)
@@ -102,6 +106,7 @@ class GateBenchmark:
             baseline = live.artifact(self._settings.artifact)
             self._compare(candidate, now, baseline, before, live.version)
         self._attach()
+        self._check_judged()
 
     def measure_quantiles(self, benchmark: str) -> None:
         """Measure ``BENCHMARK.p50``, ``.p99`` and ``.p99.9`` of single iterations in ns of the wall clock.
@@ -125,7 +130,7 @@ class GateBenchmark:
         for name in before:
             if name not in now:
                 lost = f"{version} has this benchmark, and the candidate has lost it"
-                self._gate.missing(_measured(name), lost)
+                self._absent(self._gate.missing, name, lost)
         both = [name for name in now if name in before]
         limits = {name: self._limits(name) for name in both}
         for name, series in self._measure_suite(candidate, baseline, limits).items():
@@ -170,7 +175,7 @@ class GateBenchmark:
 
     def _record(self, name: str, series: Series) -> None:
         if series.failure is not None:
-            self._gate.failed(_measured(name), str(series.failure))
+            self._absent(self._gate.failed, name, str(series.failure))
             return
         self._gate.measure_paired(
             _measured(name),
@@ -185,7 +190,7 @@ class GateBenchmark:
         alone = dict.fromkeys(names, ())
         for name, series in self._measure_suite(candidate, candidate, alone).items():
             if series.failure is not None:
-                self._gate.failed(_measured(name), str(series.failure))
+                self._absent(self._gate.failed, name, str(series.failure))
                 continue
             value, samples = series.per_operation_ns("candidate"), len(series.runs)
             self._gate.measure(_measured(name), value, UNIT, samples=samples, no_baseline=no_baseline)
@@ -193,7 +198,20 @@ class GateBenchmark:
     def _record_unmatched(self, names: Sequence[str]) -> None:
         for pattern in self._settings.benchmarks:
             if not any(fnmatchcase(name, pattern) for name in names):
-                self._gate.missing(_measured(pattern), "neither build has a benchmark of this name")
+                self._absent(self._gate.missing, pattern, "neither build has a benchmark of this name")
+
+    def _absent(self, record: Callable[[str, str], None], name: str, because: str) -> None:
+        record(_measured(name), because)
+        if not any(matches(rule.name, _measured(name)) for rule in self._gate.limits):
+            self._unjudged.append(f"{_measured(name)}: {because}")
+
+    def _check_judged(self) -> None:
+        if self._unjudged:
+            raise MeasurementError(
+                f"no limit of the policy would notice: {'; '.join(self._unjudged[:NAMED])}.",
+                slug="benchmark-unjudged",
+                hint="Give it a limit ('*.cpu_time' covers all), or leave it out by 'exclude'",
+            )
 
     def _chosen(self, names: Sequence[str]) -> list[str]:
         said = self._settings

@@ -234,6 +234,16 @@ def test_one_that_crashes_leaves_the_others(libraries: dict[str, Path], tmp_path
     assert found["book/steady.cpu_time"].outcome is not Outcome.ERROR
 
 
+def test_what_no_limit_covers_is_not_lost_in_silence(libraries: dict[str, Path], tmp_path: Path) -> None:
+    renamed = gate(libraries, "renamed")
+    renamed.limits = (LimitRule(name="book/match.cpu_time", baseline=parse_limit("<= 4 %", "baseline")),)
+    with pytest.raises(
+        MeasurementError, match=r"would notice: book/steady.cpu_time: 1.0.0 has this benchmark"
+    ):
+        GateBenchmark(renamed, tmp_path).measure()
+    assert [each.name for each in renamed.recorded if each.absent] == ["book/steady.cpu_time"]
+
+
 def test_work_may_change_where_policy_says_so(libraries: dict[str, Path], tmp_path: Path) -> None:
     other = gate(libraries, "other", changed_work=["book/match"])
     other.limits = (LimitRule(name="*.cpu_time", baseline=parse_limit("± 4 %", "baseline")),)
