@@ -23,6 +23,7 @@ from release_gates.session.marks import LEFT_OUT, LEFT_OUT_KEY, REFUSED, Marks
 from release_gates.session.selecting import takes_everything
 from release_gates.session.settings import path_setting, policy_folder
 from release_gates.session.terminal import Showing
+from release_gates.session.timings import FIXTURE, Timings
 from release_gates.session.turns import Turns
 
 
@@ -79,6 +80,8 @@ def _register(config: pytest.Config, briefing: Briefing) -> None:
         register_allure(config, briefing)
     config.pluginmanager.register(Turns(config, briefing), "release_gates_turns")
     register_exclusive(config, briefing)
+    if config.pluginmanager.hasplugin(FIXTURE):
+        config.pluginmanager.register(Timings(), "release_gates_timings")
 
 
 class Sending:
