@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -63,11 +62,6 @@ def decide(pool: Pool, random: Random) -> Decision:
     return Decision(kind=find(paired, LIMIT).kind, used=tuple(used))
 
 
-def shares(pool: Pool, random: Random, times: int) -> Counter[str]:
-    """Return how many of so many decisions were of which kind."""
-    return Counter(decide(pool, random).kind for _ in range(times))
-
-
 def attempted(pool: Pool, random: Random) -> Kind:
     """Decide as policy lets a run: what stayed open is measured again, ``ATTEMPTS`` times in all."""
     kind: Kind = "undecided"
@@ -76,3 +70,12 @@ def attempted(pool: Pool, random: Random) -> Kind:
         if kind in ("slower", "equivalent"):
             break
     return kind
+
+
+def promoted(suite: Sequence[Pool], random: Random) -> bool:
+    """Tell whether a suite gets through: one attempt finds all equivalent, and none finds any slower."""
+    for _ in range(ATTEMPTS):
+        kinds = {decide(pool, random).kind for pool in suite}
+        if kinds == {"equivalent"} or "slower" in kinds:
+            return "slower" not in kinds
+    return False

@@ -89,8 +89,8 @@ class GateBenchmark:
         One that the candidate has lost, or that a pattern of the policy names and nobody has, is MISSING;
         one that crashes, hangs or does other work is ERROR; a new one has no baseline yet. What is slower,
         and what stayed open, is also counted in instructions. Raises MeasurementError for an artifact that
-        holds no benchmark, or belongs to another release than its candidate, and where no limit covers one that
-        is MISSING or ERROR.
+        holds no benchmark, or belongs to another release than its candidate, and where no limit covers one
+        that is MISSING or ERROR.
         """
         candidate = self._gate.candidate.artifact(self._settings.artifact)
         table = self._pairing.table(self._gate.candidate)
