@@ -28,8 +28,10 @@ Measure = Callable[[str, int, Side], tuple[ProcessRun, Noise]]
 SIDES: tuple[Side, Side] = ("baseline", "candidate")
 LEAST_KEPT = 0.125
 """This part of a process's pairs must not have been preempted, whichever side is slower."""
-MOST_WASTED = 24
+MOST_PREEMPTED = 24
 """So many processes of one benchmark may be thrown away for it."""
+MOST_IDLE = 2
+"""So many may seem to do no work: a busy host makes one of some thousands look so, but not three of a few."""
 
 
 @dataclass(slots=True)
@@ -39,7 +41,8 @@ class Series:
     limits: Sequence[Limit]
     paired: Paired
     runs: list[ProcessRun] = field(default_factory=list)
-    wasted: int = 0
+    idle: int = 0
+    preempted: int = 0
     failure: GateError | None = None
 
     @property
@@ -56,16 +59,18 @@ class Series:
         else:
             self.paired = msgspec.structs.replace(self.paired, processes=(*self.paired.processes, process))
 
-    def waste(self, name: str, run: ProcessRun) -> None:
-        """Count a process that was preempted nearly all the time; another takes its place, not for ever."""
-        self.wasted += 1
-        if self.wasted > MOST_WASTED:
-            raise MeasurementError(
-                f"{name}: {self.wasted} processes were preempted in nearly all slices, the last one in "
-                f"{run.dropped} of {run.dropped + len(run.pairs)} pairs.",
-                slug="benchmark-preempted",
-                hint="The host is too busy: measure again with --gate-wait-quiet 20m",
-            )
+    def discard(self, name: str, run: ProcessRun) -> bool:
+        """Throw away a process that says nothing; another takes its place, but not for ever.
+
+        Returns whether it was thrown away. Raises MeasurementError after ``MOST_IDLE`` or ``MOST_PREEMPTED``.
+        """
+        self.idle += bool(run.idle)
+        self.preempted += not run.idle and is_preempted(run)
+        if self.idle > MOST_IDLE:
+            raise _idle(name, run)
+        if self.preempted > MOST_PREEMPTED:
+            raise _preempted(name, run)
+        return bool(run.idle) or is_preempted(run)
 
     def per_operation_ns(self, side: Side) -> float:
         """Return the median over all processes of a side's CPU nanoseconds for one operation."""
@@ -105,10 +110,9 @@ def _one_process(
     done = series.paired.confirmation if fresh else series.paired.processes
     try:
         run, noise = measure(name, random.getrandbits(32), SIDES[len(done) % 2])
-        check_run(name, run, may_differ=may_differ)
-        if is_wasted(run):
-            series.waste(name, run)
+        if series.discard(name, run):
             return
+        check_work(name, run, may_differ=may_differ)
     except GateError as error:
         series.failure = error
         return
@@ -116,15 +120,8 @@ def _one_process(
     series.add(process_of(run, noise), fresh=fresh)
 
 
-def check_run(name: str, run: ProcessRun, *, may_differ: bool) -> None:
-    """Refuse by MeasurementError what ran, and measured nothing that can be compared."""
-    if run.idle:
-        raise MeasurementError(
-            f"{name} does no work in the {' and the '.join(run.idle)}: its time does not grow with the "
-            "iterations.",
-            slug="benchmark-idle",
-            hint="Did the compiler leave it out? Let its result depend on all that it does",
-        )
+def check_work(name: str, run: ProcessRun, *, may_differ: bool) -> None:
+    """Refuse by MeasurementError sides that answered differently to the same iterations."""
     if not run.same_work and not may_differ:
         raise MeasurementError(
             f"{name} does other work in the candidate than in the baseline: their results differ.",
@@ -133,7 +130,7 @@ def check_run(name: str, run: ProcessRun, *, may_differ: bool) -> None:
         )
 
 
-def is_wasted(run: ProcessRun) -> bool:
+def is_preempted(run: ProcessRun) -> bool:
     """Tell whether so few pairs of slices were left alone that their median says little."""
     return len(run.pairs) < LEAST_KEPT * (len(run.pairs) + run.dropped)
 
@@ -156,3 +153,21 @@ def process_of(run: ProcessRun, noise: Noise) -> ProcessPair:
 
 def _known(share: float) -> float | None:
     return share if math.isfinite(share) else None
+
+
+def _idle(name: str, run: ProcessRun) -> MeasurementError:
+    return MeasurementError(
+        f"{name} does no work in the {' and the '.join(run.idle)}: its time does not grow with the "
+        "iterations.",
+        slug="benchmark-idle",
+        hint="Did the compiler leave it out? Let its result depend on all that it does",
+    )
+
+
+def _preempted(name: str, run: ProcessRun) -> MeasurementError:
+    return MeasurementError(
+        f"{name}: {MOST_PREEMPTED + 1} processes were preempted in nearly all slices, the last one in "
+        f"{run.dropped} of {run.dropped + len(run.pairs)} pairs.",
+        slug="benchmark-preempted",
+        hint="The host is too busy: measure again with --gate-wait-quiet 20m",
+    )

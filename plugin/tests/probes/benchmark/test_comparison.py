@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from release_gates.model.paired import Paired, Side
 from release_gates.model.verdict import LimitJudgement
 from release_gates.policy.grammar import parse_limit
 from release_gates.probes.benchmark.comparison import GateBenchmark
-from release_gates.probes.benchmark.rounds import MOST_WASTED, is_wasted, measure_rounds
+from release_gates.probes.benchmark.rounds import MOST_PREEMPTED, is_preempted, measure_rounds
 from release_gates.probes.benchmark.runner import ProcessRun
 from release_gates.probes.benchmark.settings import BenchmarkSettings
 
@@ -338,7 +339,7 @@ def test_settings_that_decide_nothing_are_refused(said: dict[str, object]) -> No
         msgspec.convert({**QUICK, **said}, BenchmarkSettings)
 
 
-def run_of(kept: int, dropped: int) -> ProcessRun:
+def run_of(kept: int, dropped: int, *, idle: tuple[Side, ...] = ()) -> ProcessRun:
     return ProcessRun(
         benchmark="book/match",
         seed=1,
@@ -350,7 +351,7 @@ def run_of(kept: int, dropped: int) -> ProcessRun:
         cpu_s=0.1,
         wall_s=0.1,
         same_work=True,
-        idle=(),
+        idle=idle,
         builds=("", ""),
         compilers=("", ""),
     )
@@ -360,8 +361,8 @@ def run_of(kept: int, dropped: int) -> ProcessRun:
     ("kept", "dropped", "wasted"),
     [(80, 0, False), (10, 70, False), (9, 71, True), (0, 80, True), (1, 0, False)],
 )
-def test_a_process_that_was_hardly_left_alone_is_wasted(kept: int, dropped: int, wasted: bool) -> None:
-    assert is_wasted(run_of(kept, dropped)) is wasted
+def test_a_process_that_was_hardly_left_alone_is_preempted(kept: int, dropped: int, wasted: bool) -> None:
+    assert is_preempted(run_of(kept, dropped)) is wasted
 
 
 def test_wasted_processes_are_replaced_and_not_for_ever() -> None:
@@ -374,5 +375,22 @@ def test_wasted_processes_are_replaced_and_not_for_ever() -> None:
     limits = {"book/match": [parse_limit("<= 4 %", "baseline")]}
     plan = BenchmarkSettings().plan(1)
     suite = measure_rounds(limits, plan=plan, measure=measure, may_differ=lambda _: False, random=Random(1))
-    assert len(asked) == MOST_WASTED + 1
+    assert len(asked) == MOST_PREEMPTED + 1
     assert "preempted in nearly all slices" in str(suite["book/match"].failure)
+
+
+@pytest.mark.parametrize(("idle", "failure"), [(2, ""), (3, "does no work in the candidate")])
+def test_only_what_is_idle_again_and_again_is_idle(idle: int, failure: str) -> None:
+    ratios = iter(range(1, 1000))
+
+    def measure(name: str, seed: int, first: Side) -> tuple[ProcessRun, Noise]:
+        number = next(ratios)
+        run = run_of(80, 0, idle=("candidate",) if number <= idle else ())
+        pairs = ((1000.0, 1000.0 + number % 5),) * 80
+        return dataclasses.replace(run, pairs=pairs, first=first), UNKNOWN
+
+    limits = {"book/match": [parse_limit("<= 4 %", "baseline")]}
+    plan = BenchmarkSettings().plan(1)
+    suite = measure_rounds(limits, plan=plan, measure=measure, may_differ=lambda _: False, random=Random(1))
+    assert failure in str(suite["book/match"].failure or "")
+    assert len(suite["book/match"].paired.processes) == (0 if failure else 6)
