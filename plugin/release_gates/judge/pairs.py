@@ -70,12 +70,18 @@ def _step(paired: Paired, bound: Bound) -> Step | None:
     return next_step(mirrored(paired) if faster else paired, change)
 
 
+def whole_spread(paired: Paired) -> Spread | None:
+    """Return the estimate of all processes, as it is shown; None where they say nothing."""
+    if unfit(paired) or len(paired.processes) < paired.plan.looks[0]:
+        return None
+    return spread_of(_every(paired))
+
+
 def measured(paired: Paired) -> str:
     """Return what was found in a few words, for a table."""
-    processes = len(paired.processes) + len(paired.confirmation)
-    if unfit(paired) or len(paired.processes) < paired.plan.looks[0]:
+    processes, spread = len(_every(paired)), whole_spread(paired)
+    if spread is None:
         return f"{processes} processes"
-    spread = spread_of(_every(paired))
     most = percent(spread.high(pass_tail(paired.plan)))
     whole = "" if paired.plan.slices else ", whole runs"
     return f"{percent(spread.mean)} (at most {most}, {processes} processes{whole})"

@@ -13,7 +13,8 @@ import msgspec
 from release_gates.candidate.store import ArtifactStore
 from release_gates.errors import GateError
 from release_gates.judge.limits import allowed, matches
-from release_gates.judge.sequential import pass_tail, spread_of, unfit
+from release_gates.judge.pairs import whole_spread
+from release_gates.judge.sequential import pass_tail
 from release_gates.ledger.evidence import read_evidence
 from release_gates.ledger.history import RunView, live_in, runs
 from release_gates.ledger.measured import read_measured
@@ -147,11 +148,12 @@ def _of_gate(
 
 
 def _change(measurement: Measurement) -> Interval | None:
-    """Return the change that a paired benchmark found in %, with the interval that its rule is judged by."""
+    """Return the change that a paired benchmark found in %, over all its processes, with its interval."""
     paired = measurement.paired
-    if paired is None or unfit(paired) or len(paired.processes) < paired.plan.looks[0]:
+    spread = None if paired is None else whole_spread(paired)
+    if paired is None or spread is None:
         return None
-    spread, tail = spread_of(paired.processes), pass_tail(paired.plan)
+    tail = pass_tail(paired.plan)
     low, middle, high = (math.expm1(at) * 100 for at in (spread.low(tail), spread.mean, spread.high(tail)))
     return Interval(low=low, middle=middle, high=high)
 
