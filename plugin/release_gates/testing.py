@@ -39,6 +39,8 @@ path = ["staging"]
 [environment.staging]
 local_may_promote = true
 """
+HOST = ".host"
+"""Where a project has the lock of the host, which otherwise lies outside of every project."""
 CONFIGURATION = """
 [pytest]
 addopts = --strict-markers --strict-config --import-mode=importlib
@@ -188,5 +190,5 @@ class GateProject:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         # A test file that is rewritten within a second, at the same size, would run from its old bytecode.
         # A host of its own: inside of a gate's test it would wait for that test to end.
-        own = {"GATE_ACTOR": "tester", "GATE_LOCK": str(self.root / ".host"), "PYTHONDONTWRITEBYTECODE": "1"}
+        own = {"GATE_ACTOR": "tester", "GATE_LOCK": str(self.root / HOST), "PYTHONDONTWRITEBYTECODE": "1"}
         return {**clean, **own, **env}
