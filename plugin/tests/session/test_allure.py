@@ -191,6 +191,27 @@ def test_a_promote_is_green(project: GateProject) -> None:
     assert results(project)["verdict"]["status"] == "passed"
 
 
+def test_quotes_and_backslashes_in_an_id_break_nothing(project: GateProject) -> None:
+    project.write(
+        "suites/test_load.py",
+        r"""
+        import pytest
+        pytestmark = pytest.mark.gate("smoke")
+
+        @pytest.mark.parametrize("venue", [1, 2, 3], ids=["l'or", r"a\tb", "é"])
+        def test_venue(gate, venue):
+            pass
+        """,
+    )
+    project.write("gates/staging.toml", 'schema = 1\n[gate.smoke]\nowner = "somebody"\n')
+    project.expect()
+    found = run(project)
+    assert found.status == 0, found.output
+    expected = (project.root / "gates/expected/smoke.txt").read_text().splitlines()
+    names = {line for line in expected if line and not line.startswith("#")}
+    assert (len(names), {"verdict", *names}) == (3, set(results(project)))
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_two_cases_of_one_id_are_refused(project: GateProject, workers: int) -> None:
     project.write(
