@@ -23,6 +23,7 @@ from release_gates.policy.grammar import parse_duration_s
 from release_gates.promotion.promote import check_promotion
 from release_gates.report.annotations import commands
 from release_gates.report.findings import code_quality, sarif
+from release_gates.report.headline import headline
 from release_gates.report.junit import junit
 from release_gates.report.markdown import summary
 from release_gates.report.notification import notification
@@ -106,17 +107,14 @@ def _write_report(
         click.echo(FORMS[form](release), nl=False)
     else:
         _write(output, FORMS[form](release))
-        click.echo(f"{output}: run {release.run}, {_title(release)}")
+        top = headline(release, ())
+        click.echo(f"{output}: run {release.run}, {top.title}: {top.call}")
 
 
 def _tell(release: Release) -> None:
     """Tell the chat; one that cannot be told is a sentence, as it changes nothing of the verdict."""
     told = post(os.environ.get(WEBHOOK, ""), notification(release))
     click.echo(told.sentence, err=not told.ok)
-
-
-def _title(release: Release) -> str:
-    return release.verdict.title if release.verdict else "no verdict"
 
 
 def _release(project: Project, environment: str, run_id: str | None, *, every_test: bool = False) -> Release:

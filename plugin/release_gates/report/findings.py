@@ -1,5 +1,8 @@
 """Reasons that have a place in the repository: GitLab's code quality report, and SARIF 2.1.0.
 
+Both kinds of reader take an empty list for "all is mended", so where the candidate may not enter the verdict
+is a finding of its own, in the policy of the entry.
+
 https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
@@ -14,7 +17,9 @@ from dataclasses import dataclass
 from release_gates import TOOL
 from release_gates.model.outcome import Outcome
 from release_gates.model.release import Release
+from release_gates.report.headline import headline
 from release_gates.report.places import place_of
+from release_gates.report.rows import rows
 from release_gates.report.tally import holding
 
 MOST = 5000
@@ -34,8 +39,17 @@ class Finding:
 
 
 def findings(release: Release) -> Iterator[Finding]:
-    """Yield each limit and test that is not in order and has a file."""
-    verdict = release.verdict
+    """Yield a verdict that is no go, then each limit and test that is not in order and has a file."""
+    verdict, top = release.verdict, headline(release, rows(release))
+    if not top.go:
+        yield Finding(
+            key=_digest(f"{release.environment} verdict"),
+            rule="verdict",
+            outcome=Outcome.FAIL if verdict and verdict.kind == "broken" else Outcome.ERROR,
+            sentence=" ".join((f"{top.title}: {top.call}.", top.because, *top.warnings)),
+            file=f"gates/{release.environment}.toml",
+            holds=True,
+        )
     hold = {gate.name for gate in holding(verdict)} if verdict else set()
     for gate in verdict.gates if verdict else ():
         names = [(limit.test, limit.name, limit.outcome, limit.because) for limit in gate.limits]

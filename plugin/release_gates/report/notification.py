@@ -17,7 +17,7 @@ def notification(release: Release) -> str:
     top = headline(release, rows(release))
     candidate = release.candidate
     subject = f"{candidate.name} {candidate.version} ({candidate.digest[:12]})"
-    title = f"{top.title}: {subject}, entry to {release.environment}"
+    title = f"{top.title}: {subject}, {top.call}"
     lines = [
         top.because,
         *top.counts,

@@ -68,10 +68,16 @@ def green(form: str, text: str) -> bool:
         return (root.get("failures"), root.get("errors")) == ("0", "0")
     if form == "openmetrics":
         return bool(re.search(r"^release_gates_promotes\{[^}]*\} 1\.0$", text, re.MULTILINE))
+    if form == "codequality":
+        return not any(each["severity"] in ("blocker", "major") for each in json.loads(text))
+    if form == "sarif":
+        return not any(
+            each["level"] in ("error", "warning") for each in json.loads(text)["runs"][0]["results"]
+        )
     return {"markdown": "## ✅", "github": "::notice", "html": '<header class="go">'}[form] in text
 
 
-@pytest.mark.parametrize("form", ["markdown", "github", "junit", "openmetrics", "html"])
+@pytest.mark.parametrize("form", sorted(FORMS))
 def test_only_a_promote_that_stands_is_green(form: str, promote: Release, hold: Release) -> None:
     assert green(form, FORMS[form](promote))
     assert not green(form, FORMS[form](hold))
@@ -170,6 +176,16 @@ def test_no_text_becomes_a_command_or_a_link(hold: Release) -> None:
     assert "@team" not in message["blocks"][1]["text"]["text"]
 
 
+def test_what_a_chat_shows_first_is_what_to_do(promote: Release) -> None:
+    for release, said in (
+        (promote, "may enter staging"),
+        (stale(promote), "do not act on this now: staging"),
+    ):
+        message = json.loads(notification(release))
+        assert message["text"].endswith(said)
+        assert message["blocks"][0]["text"]["text"].endswith(said)
+
+
 def test_a_summary_stays_below_one_mebibyte(hold: Release) -> None:
     limit = hold.limits[0]
     long = msgspec.structs.replace(limit.judged, name="n" * 5000, measured="m" * 5000)
@@ -206,7 +222,9 @@ def test_sarif_is_valid_and_read_back(hold: Release) -> None:
     document = json.loads(sarif(hold))
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))
     results = document["runs"][0]["results"]
-    assert [result["level"] for result in results] == ["note", "error", "warning", "error", "warning"]
+    assert [result["level"] for result in results] == [
+        *("error", "note", "error", "warning", "error", "warning")
+    ]
     read_log("report.sarif", sarif(hold).encode())
     del document["runs"][0]["tool"]
     with pytest.raises(jsonschema.ValidationError):
@@ -215,12 +233,15 @@ def test_sarif_is_valid_and_read_back(hold: Release) -> None:
 
 def test_code_quality_names_files_once(hold: Release) -> None:
     found = json.loads(code_quality(hold))
-    assert len({each["fingerprint"] for each in found}) == len(found) == 5
+    assert len({each["fingerprint"] for each in found}) == len(found) == 6
     assert {each["location"]["path"] for each in found} == {
+        "gates/staging.toml",
         "suites/load/test_orders.py",
         "suites/benchmark/test_core.py",
     }
-    assert [each["severity"] for each in found] == ["minor", "blocker", "major", "blocker", "major"]
+    assert [each["severity"] for each in found] == [
+        *("blocker", "minor", "blocker", "major", "blocker", "major")
+    ]
 
 
 def test_a_finding_keeps_its_key_while_its_value_changes(tmp_path: Path) -> None:
