@@ -63,7 +63,7 @@ class LockFile:
     def lock(self, operation: int) -> bool:
         """Try ``flock`` without waiting; return whether it is held now.
 
-        Raises HostBusy where the file cannot be opened, or is none that can be trusted.
+        Raises HostBusy where the file cannot be opened or locked, or is none that can be trusted.
         """
         import fcntl
 
@@ -73,6 +73,11 @@ class LockFile:
             fcntl.flock(self._descriptor, operation | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError as error:  # a file system without flock (ENOLCK): unlock would fail as well
+            with suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = -1
+            raise self._unusable(error.strerror or str(error)) from error
         if self._is_current():
             return True
         self.close()  # somebody removed the file meanwhile: who opens it now locks another one

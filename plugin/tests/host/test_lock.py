@@ -140,6 +140,16 @@ def _hardlink(path: Path) -> None:
     path.hardlink_to(path.parent / "precious")
 
 
+def test_a_file_that_cannot_be_locked_is_a_sentence(tmp_path: Path) -> None:
+    own = lock(tmp_path)
+    take(own, Side.ALONE)
+    own.release()
+    os.close(own._turnstile._descriptor)
+    with pytest.raises(HostBusy, match=r"Bad file descriptor.*host-lock-unusable"):
+        take(own, Side.ALONE)
+    take(own, Side.ALONE)
+
+
 @pytest.mark.parametrize("plant", [_symlink, _hardlink, Path.mkdir, os.mkfifo])
 def test_what_is_no_file_of_its_own_is_refused(tmp_path: Path, plant: object) -> None:
     assert callable(plant)
