@@ -99,6 +99,20 @@ def test_only_a_promote_that_stands_invites(tmp_path: Path) -> None:
     assert "refuses now: it is 30.0 h old" in shown(stale)
 
 
+def test_a_test_whose_limit_broke_is_not_said_to_have_passed(tmp_path: Path) -> None:
+    kept = only(tmp_path / "kept", '"order.time" = "<= 5 ms"', ms("order.time", 3)).release()
+    assert "Every expected test ran, and none failed." in text(page(kept))
+    story = promoted(tmp_path / "broken")
+    story.run("1.6.0", measured(612.0))
+    release = story.release()
+    assert release.verdict is not None
+    assert release.verdict.kind == "broken"
+    assert not any(gate.problems for gate in release.verdict.gates)
+    said = text(page(release))
+    assert "none failed" not in said
+    assert "Nothing but the limits above." in said
+
+
 def test_a_run_without_a_verdict_is_no_promote(tmp_path: Path) -> None:
     story = promoted(tmp_path)
     story.run("1.1.0", measured(), killed=True)
