@@ -1,1 +1,1 @@
-"""SBOM probe: what a candidate is made of (CycloneDX), and whether policy allows its licences."""
+"""SBOM probe: what a candidate is made of (CycloneDX, SPDX), and whether policy allows its licences."""

@@ -1,48 +1,21 @@
-"""From bytes to the components that a CycloneDX document names: https://cyclonedx.org/docs/1.6/json/."""
+"""From bytes to the components of an SBOM: CycloneDX (https://cyclonedx.org/docs/1.6/json/) or SPDX 2.3."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from release_gates.probes.sbom.component import Component, Sbom
 from release_gates.probes.sbom.faults import empty, missing_package, unreadable
+from release_gates.probes.sbom.spdx import read_spdx
 
 LARGEST_BYTES = 64 * 1024 * 1024
-SHA_256 = "SHA-256"
 SHOWN = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
-    """One component. ``licences`` are SPDX ids, expressions and names as they stand there; all apply."""
-
-    name: str
-    version: str = ""
-    purl: str = ""
-    hashes: tuple[tuple[str, str], ...] = ()
-    licences: tuple[str, ...] = ()
-
-    @property
-    def identified(self) -> bool:
-        """Whether name, version and a package URL or a hash say exactly what it is."""
-        return bool(self.name and self.version and (self.purl or self.hashes))
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}".strip()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sbom:
-    """One document: what it describes (None where it does not say), and what that is made of."""
-
-    subject: Component | None
-    components: tuple[Component, ...]
-
-
 def read_sbom(file: str, data: bytes) -> Sbom:
-    """Return what a CycloneDX JSON document holds, nested components too; ``file`` is how messages name it.
+    """Return what a CycloneDX or SPDX document in JSON holds, nested components too; messages name ``file``.
 
     Raises MeasurementError (``sbom-unreadable``) for what is too large, torn, has a key twice or does not
     keep to the schema of its version, ``sbom-empty`` without a component; ProbeUnavailable without its
@@ -51,14 +24,23 @@ def read_sbom(file: str, data: bytes) -> Sbom:
     if len(data) > LARGEST_BYTES:
         raise unreadable(file, "$", f"is larger than {LARGEST_BYTES} bytes")
     document = _json(file, data)
-    if not isinstance(document, dict) or document.get("bomFormat") != "CycloneDX":
+    if not isinstance(document, dict) or ("bomFormat" in document) == ("spdxVersion" in document):
+        raise unreadable(file, "$", "is neither CycloneDX (bomFormat) nor SPDX (spdxVersion)")
+    sbom = read_spdx(file, document) if "spdxVersion" in document else _cyclonedx(file, document, data)
+    if not sbom.components:
+        raise empty(file)
+    return sbom
+
+
+def _cyclonedx(file: str, document: dict[str, Any], data: bytes) -> Sbom:
+    if document["bomFormat"] != "CycloneDX":
         raise unreadable(file, "$.bomFormat", "is not 'CycloneDX'")
     _check_schema(file, str(document.get("specVersion")), data)
-    components = tuple(_components(document.get("components", ())))
-    if not components:
-        raise empty(file)
     subject = document.get("metadata", {}).get("component")
-    return Sbom(subject=None if subject is None else _component(subject), components=components)
+    return Sbom(
+        subject=None if subject is None else _component(subject),
+        components=tuple(_components(document.get("components", ()))),
+    )
 
 
 def _json(file: str, data: bytes) -> Any:

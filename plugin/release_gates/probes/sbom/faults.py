@@ -6,8 +6,8 @@ from release_gates.errors import MeasurementError, ProbeUnavailable
 
 
 def unreadable(file: str, place: str, problem: str) -> MeasurementError:
-    """Return the error for a file that is torn, or no CycloneDX by its schema."""
-    hint = "Let the tool write CycloneDX JSON again; never edit it."
+    """Return the error for a file that is torn, or no SBOM by the rules of its format."""
+    hint = "Let the tool write CycloneDX or SPDX 2.3 in JSON again; never edit it."
     return MeasurementError(f"{file}: {place}: {problem}.", slug="sbom-unreadable", hint=hint)
 
 
@@ -19,7 +19,9 @@ def empty(file: str) -> MeasurementError:
 
 def other_subject(file: str, problem: str) -> MeasurementError:
     """Return the error for an SBOM about something else than the candidate."""
-    hint = "Write the SBOM after the build, with the SHA-256 of what was built in metadata.component."
+    hint = (
+        "Write the SBOM after the build, with the SHA-256 of what was built where it says what it is about."
+    )
     return MeasurementError(f"{file}: {problem}.", slug="sbom-other-subject", hint=hint)
 
 

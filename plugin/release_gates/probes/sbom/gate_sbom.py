@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from release_gates.probes.sbom.document import SHA_256, Sbom, read_sbom
+from release_gates.errors import GateError
+from release_gates.probes.sbom.component import SHA_256, Sbom
+from release_gates.probes.sbom.document import read_sbom
 from release_gates.probes.sbom.faults import other_subject, unknown_licence
-from release_gates.probes.sbom.licences import judge_licences
+from release_gates.probes.sbom.licences import Licensed, judge_licences
 from release_gates.probes.sbom.settings import SbomSettings
 
 NAMED = 3
@@ -35,6 +37,9 @@ class Gate(Protocol):
     def measure(self, name: str, value: float, unit: str, *, samples: int | None = None) -> None:
         """Record a measurement."""
 
+    def missing(self, name: str, because: str) -> None:
+        """Say why a value could not be had."""
+
     def attach(self, name: str, path: Path) -> None:
         """Keep a file with the evidence."""
 
@@ -53,7 +58,7 @@ class GateSbom:
         AssertionError (FAIL) that names what is missing or not identified, MeasurementError for an SBOM that
         proves nothing.
         """
-        components = self._read().components
+        components = self._read("sbom.missing", "sbom.unidentified").components
         there = {(each.name.lower(), each.version) for each in components}
         missing = sorted(f"{name} {v}" for name, v in expected.items() if (name.lower(), v) not in there)
         vague = sorted(str(each) for each in components if not each.identified)
@@ -68,7 +73,7 @@ class GateSbom:
         Raises AssertionError (FAIL) that names what is not allowed, MeasurementError for what nobody knows
         and for an SBOM that proves nothing.
         """
-        components = self._read().components
+        components = self._read(*(f"licences.{name}" for name in Licensed._fields)).components
         said = self._settings
         found = judge_licences(components, frozenset(said.licences), said.stated, said.accepted)
         for name, which in found._asdict().items():
@@ -77,7 +82,16 @@ class GateSbom:
         if found.unknown:
             raise unknown_licence(self._settings.artifact, _some(found.unknown))
 
-    def _read(self) -> Sbom:
+    def _read(self, *measured: str) -> Sbom:
+        """Return the SBOM; what was to be measured is MISSING where it is absent or about another build."""
+        try:
+            return self._about_candidate()
+        except GateError as error:
+            for name in measured:
+                self._gate.missing(name, str(error))
+            raise
+
+    def _about_candidate(self) -> Sbom:
         name, candidate = self._settings.artifact, self._gate.candidate
         file = candidate.artifact(name)
         self._gate.attach(name, file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from release_gates.probes.sbom.document import Component
+from release_gates.probes.sbom.component import Component
 from release_gates.probes.sbom.faults import missing_package
 
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from release_gates.errors import GateError, MeasurementError
-from release_gates.probes.sbom.document import Component, read_sbom
+from release_gates.errors import CandidateError, GateError, MeasurementError
+from release_gates.probes.sbom.component import Component
+from release_gates.probes.sbom.document import read_sbom
 from release_gates.probes.sbom.gate_sbom import GateSbom
 from release_gates.probes.sbom.licences import judge_licences
 from release_gates.probes.sbom.settings import SbomSettings
@@ -44,8 +45,9 @@ def test_components_within_components_count_too():
     [
         (b"", "sbom-unreadable", "no whole JSON"),
         (encoded(part("a"))[:-9], "sbom-unreadable", "no whole JSON"),
-        (b"[]", "sbom-unreadable", "not 'CycloneDX'"),
-        (b'{"spdxVersion": "SPDX-2.3"}', "sbom-unreadable", "not 'CycloneDX'"),
+        (b"[]", "sbom-unreadable", "neither CycloneDX (bomFormat) nor SPDX"),
+        (b'{"bomFormat": "CycloneDX", "spdxVersion": "SPDX-2.3"}', "sbom-unreadable", "neither CycloneDX"),
+        (b'{"bomFormat": "Other"}', "sbom-unreadable", "not 'CycloneDX'"),
         (b"\xff", "sbom-unreadable", "not UTF-8"),
         (b'{"bomFormat": "CycloneDX", "bomFormat": "CycloneDX"}', "sbom-unreadable", "a key twice"),
         (encoded(part("a"), specVersion="9.9"), "sbom-unreadable", "'9.9', which this reader does not know"),
@@ -96,7 +98,7 @@ class Fake:
     """A gate and its candidate: an SBOM in a folder, and a binary that is named by its digest."""
 
     def __init__(self, folder, data):
-        self.folder, self.candidate, self.measured = folder, self, {}
+        self.folder, self.candidate, self.measured, self.absent = folder, self, {}, {}
         (folder / "sbom.json").write_bytes(data)
         (folder / DIGEST).touch()
 
@@ -108,6 +110,9 @@ class Fake:
 
     def attach(self, name, path):
         pass
+
+    def missing(self, name, because):
+        self.absent[name] = because
 
     def measure(self, name, value, unit, *, samples=None):
         self.measured[name] = (value, samples)
@@ -144,6 +149,21 @@ def test_an_sbom_of_another_build_is_refused(tmp_path, digest):
     with pytest.raises(MeasurementError, match="describes"):
         GateSbom(gate).measure_licences()
     assert not gate.measured
+    assert set(gate.absent) == {"licences.forbidden", "licences.unknown", "licences.accepted"}
+    assert "describes" in gate.absent["licences.unknown"]
+
+
+def test_an_sbom_that_is_absent_leaves_what_was_to_be_measured_missing(tmp_path):
+    gate = Fake(tmp_path, encoded(part("a")))
+    gate.artifact = refuse
+    with pytest.raises(CandidateError, match="has no artifact"):
+        GateSbom(gate).measure_components({"a": "1.0"})
+    assert not gate.measured
+    assert set(gate.absent) == {"sbom.missing", "sbom.unidentified"}
+
+
+def refuse(name):
+    raise CandidateError(f"the candidate has no artifact {name}.", slug="artifact-unknown", hint="Name it.")
 
 
 @pytest.mark.parametrize("wrong", [{"licences": []}, {"licences": [""]}, {"accepted": {"a": " "}}])
