@@ -74,6 +74,10 @@ class Gate(Protocol):
         """Say why a value could not be had."""
         ...
 
+    def inconclusive(self, name: str, because: str) -> None:
+        """Say why what was seen cannot decide a value."""
+        ...
+
     def not_applicable(self, name: str, because: str) -> None:
         """Say why a value has no meaning."""
         ...
@@ -142,8 +146,11 @@ class GateContainer:
         """Fail if the candidate's image breaks a rule."""
         self._require(rule, self._vulnerable if rule == "IM11" else self._image)
 
-    def running(self, rule: str, containers: Sequence[str]) -> None:
-        """Fail if one of the service's containers breaks a rule; none of them at all is an error."""
+    def running(self, rule: str, containers: Sequence[str] = ()) -> None:
+        """Fail if one of the service's containers breaks a rule, named here or by policy's labels.
+
+        None of them at all is an error, and so are labels in policy that no container bears.
+        """
         self._require(rule, lambda: self._running(tuple(containers)))
 
     def measure_tolerated(self, containers: Sequence[str]) -> None:
@@ -154,10 +161,21 @@ class GateContainer:
         self._gate.measure("rules.off", len(self.settings.off), "count")
 
     def measure_size(self) -> None:
-        """Measure ``image.size`` in MiB, uncompressed, beside that of the live build."""
-        size = self._facts().size / MIB
-        live = self._live_size()
-        self._gate.measure("image.size", size, "MiB", baseline=live)
+        """Measure ``image.size`` in MiB, uncompressed, beside that of the live build.
+
+        ``image.saved`` is how much smaller it is than the builder stage, in ``%``; INCONCLUSIVE where policy
+        names no image of that. One that it names and the engine does not have is an error.
+        """
+        size = self._facts().size
+        self._gate.measure("image.size", size / MIB, "MiB", baseline=self._live_size())
+        if not self.settings.builder:
+            because = (
+                "policy names no image of the builder stage among the candidate's artifacts (builder = …)"
+            )
+            self._gate.inconclusive("image.saved", because)
+            return
+        builder = self._builder_size()
+        self._gate.measure("image.saved", 100 * (1 - size / builder), "%")
 
     def measure_vulnerabilities(self) -> None:
         """Measure ``vulnerabilities.critical`` to ``low``; MISSING without a fresh report of this image."""
@@ -230,12 +248,34 @@ class GateContainer:
     def _image(self) -> Report:
         return judge_image(self._facts(), self.profile, self.settings.selection())
 
-    def _running(self, containers: tuple[str, ...]) -> Report:
+    def _builder_size(self) -> int:
+        digest = self._gate.candidate.artifact_digest(self.settings.builder)
+        size = self._inspected.once(("size", digest), lambda: self._read_size(digest))
+        if not size:
+            raise MeasurementError(
+                f"{self.settings.builder}: the image of the builder stage is empty.",
+                slug="container-archive",
+                hint="Name the image that `docker build --target` makes of the stage that compiles.",
+            )
+        return size
+
+    def _read_size(self, digest: str) -> int:
+        return read_image(self.engine, self.engine.find_image(digest), now=datetime.now(UTC)).size
+
+    def _fleet(self, named: tuple[str, ...]) -> tuple[str, ...]:
+        """Return every container of the service: those that the suite names, and all with policy's labels."""
+        if not self.settings.service:
+            return named
+        bearing = self.engine.containers(self.settings.service)
+        return tuple(dict.fromkeys((*named, *bearing))) if bearing else ()
+
+    def _running(self, named: tuple[str, ...]) -> Report:
+        containers = self._fleet(named)
         if not containers:
             raise MeasurementError(
                 "no container of the service runs.",
                 slug="container-none",
-                hint="Start it, and look whether its labels are those that the suite asks for.",
+                hint="Start it, and look whether its labels are those that the suite and policy ask for.",
             )
         return self._inspected.once(
             ("running", containers, self.released), lambda: self._read_running(containers)

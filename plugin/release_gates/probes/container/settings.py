@@ -23,7 +23,9 @@ class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     ``image`` names the candidate's artifact of kind "oci", ``archive`` the one that ``docker load`` reads,
     ``dockerfile`` its Dockerfile, whose stage ``target`` is released; ``index`` and ``vulnerabilities`` what
-    the pipeline made of it, the latter at most ``report_days`` old. "" is none. ``off`` maps a rule to the
+    the pipeline made of it, the latter at most ``report_days`` old; ``builder`` the artifact of kind "oci"
+    that is the image of the builder stage. "" is none. ``service`` are labels: every container that bears
+    all of them ("" is any value) is judged, beside those that the suite names. ``off`` maps a rule to the
     reason why it is not asked. ``fails_from`` is the mildest severity that fails; milder findings are counted
     as tolerated. ``caps``, ``mounts``, ``devices`` and ``host_modes`` are allowed beyond the profile; the
     others replace what it says. ``critical`` to ``low`` say what a known vulnerability does, as for findings.
@@ -37,6 +39,8 @@ class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     target: str = ""
     index: str = ""
     vulnerabilities: str = ""
+    builder: str = ""
+    service: dict[str, str] = {}
     report_days: int = 7
     off: dict[str, str] = {}
     severity: dict[str, str] = {}
@@ -73,6 +77,8 @@ class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             self.action(severity)
         if not self.image:
             raise ValueError("image: must name an artifact of the candidate")
+        if "" in self.service:
+            raise ValueError("service: a label needs a name, as in {'com.docker.compose.service' = 'engine'}")
         if not 0 < self.report_days <= 366:
             raise ValueError(f"report_days = {self.report_days}: must be from 1 to 366")
 
