@@ -167,6 +167,70 @@ def test_a_secret_is_found_and_a_file_that_is_no_text_is_an_error(tmp_path):
         secrets.detect_secrets(sources, tmp_path / "x.sarif", blind)
 
 
+@pytest.mark.parametrize("name", ["a.css", "a.svg", "poetry.lock", "reports/package-lock.json", "swagger.py"])
+def test_a_secret_is_found_whatever_its_file_is_called(tmp_path, name):
+    policy = (planted.prepare.ROOT / "gates" / secrets.BASELINE).read_text()
+    file = tmp_path / "sources" / name
+    file.parent.mkdir(parents=True)
+    file.write_text(secrets.CANARIES["AWS Access Key"])
+    secrets.detect_secrets(Sources(tmp_path / "sources", tmp_path / "cache"), tmp_path / "x.sarif", policy)
+    assert places(tmp_path / "x.sarif") == [("AWS-Access-Key", name)]
+
+
+def places(file):
+    results = json.loads(file.read_text())["runs"][0]["results"]
+    return [(r["ruleId"], r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]) for r in results]
+
+
+def test_a_file_of_the_candidate_does_not_configure_ruff_beside_pyproject(tmp_path):
+    root = tmp_path / "sources"
+    (root / "sub").mkdir(parents=True)
+    (root / "pyproject.toml").write_text('[tool.ruff.lint]\nselect = ["F"]\n')
+    for folder in (root, root / "sub"):
+        (folder / "ruff.toml").write_text('[lint]\nselect = ["W605"]\n')
+        (folder / "a.py").write_text("import os\n")
+    python.ruff(Sources(root, tmp_path / "cache"), tmp_path / "x.sarif")
+    assert [rule for rule, _ in places(tmp_path / "x.sarif")] == ["F401", "F401"]
+
+
+@pytest.mark.parametrize("text", ["# ruff: noqa\n{}\n", "{}  # noqa\n"])
+def test_a_comment_that_hides_every_rule_is_a_finding_of_the_security_gate(tmp_path, text):
+    root = tmp_path / "sources"
+    root.mkdir()
+    (root / "a.py").write_text("import os\n" + text.format('os.system("ls " + os.name)'))
+    python.ruff(Sources(root, tmp_path / "cache"), tmp_path / "x.sarif", python.SECURITY)
+    assert [rule for rule, _ in places(tmp_path / "x.sarif")] == ["PGH004"]
+
+
+def test_mypy_is_strict_whatever_else_the_candidate_configures(tmp_path, monkeypatch):
+    monkeypatch.setattr(python, "TYPED", ("conftest.py",))
+    root = tmp_path / "sources"
+    root.mkdir()
+    (root / "pyproject.toml").write_text("[tool.mypy]\nstrict = false\n")
+    (root / "mypy.ini").write_text("[mypy]\nignore_errors = True\n")
+    (root / "conftest.py").write_text("def f(x):\n    return 1\n")
+    assert python.mypy(Sources(root, tmp_path / "cache"), tmp_path / "x.sarif") == 1
+    assert places(tmp_path / "x.sarif") == [("no-untyped-def", "conftest.py")]
+
+
+def test_a_file_of_the_candidate_does_not_configure_clang_tidy(tmp_path, monkeypatch):
+    monkeypatch.setattr(cpp, "TIDIED", ("journal",))
+    root, folder = tmp_path / "sources", tmp_path / "sources" / cpp.ENGINE / "journal"
+    folder.mkdir(parents=True)
+    (folder.parent / "core").mkdir()
+    option = "bugprone-unused-return-value.CheckedFunctions"
+    (folder / ".clang-tidy").write_text(f"CheckOptions:\n  - {{key: {option}, value: '::none'}}\n")
+    (folder / "lost.inc").write_text("")
+    (folder / "a.cpp").write_text('#include <memory>\n#include "lost.inc"\n')
+    sources, file = Sources(root, tmp_path / "cache"), tmp_path / "x.sarif"
+    assert cpp.clang_tidy(sources, file) == 1
+    assert places(file) == []
+    (folder / "lost.inc").write_text("inline void f(std::unique_ptr<int> p) { p.release(); }\n")
+    cpp.clang_tidy(sources, file)
+    expected = ("bugprone-unused-return-value", f"{cpp.ENGINE}/journal/lost.inc")
+    assert expected in places(file), "what a unit includes is part of what is remembered of it"
+
+
 def test_an_archive_is_the_same_bytes_and_comes_back_whole(tmp_path):
     files = {"b/c.py": b"1", "a.py": b"2"}
     pack(files, tmp_path / "1.tar.gz")

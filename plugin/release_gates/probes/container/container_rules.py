@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
@@ -25,6 +26,8 @@ _SENSITIVE = ("/etc", "/proc", "/sys", "/boot", "/dev", "/usr", "/lib", "/lib64"
 _SOCKET_FOLDERS = ("/run", "/var/run", "/run/docker", "/run/containerd", "/var/run/docker", "/run/podman")
 _STATE_FOLDERS = ("/var/lib/docker", "/var/lib/containerd", "/var/lib/kubelet")
 _UNLIMITED = 1 << 60
+_TOOTHLESS = (" (complain)", " (unconfined)", " (mixed)")
+"""Modes in which AppArmor forbids nothing, or not to all."""
 RESTARTS = 5
 """More restarts than that are a storm of reconnects at the exchange."""
 
@@ -99,6 +102,8 @@ def seccomp(facts: ContainerFacts, _profile: Profile) -> Iterator[Fault]:
     )
     if open_:
         yield Fault(declared=declared, effective="no filter")
+    elif any(_allows_by_default(option) for option in said):
+        yield Fault(declared=declared, effective="what the profile does not name is allowed")
     elif any(each.seccomp != 2 for each in _effective(facts).processes):
         yield Fault(declared=declared, effective="Seccomp 0: no filter is active", by_effect=True)
 
@@ -112,7 +117,7 @@ def apparmor(facts: ContainerFacts, _profile: Profile) -> Iterator[Fault]:
         )
     elif facts.host_has_apparmor:
         label = _effective(facts).apparmor
-        if not label or label == "unconfined":
+        if not label or label == "unconfined" or label.endswith(_TOOTHLESS):
             yield Fault(declared=facts.apparmor or "nothing", effective=label or "no profile", by_effect=True)
 
 
@@ -197,7 +202,9 @@ def cpu(facts: ContainerFacts, profile: Profile) -> Iterator[Fault]:
         yield Fault(declared="no cpus, cpuset or cpu_shares", effective="all cores of the host")
     else:
         now = _effective(facts)
-        if facts.cpuset and now.cpus and _cpus(now.cpus) - _cpus(facts.cpuset):
+        if facts.cpuset and not now.cpus:
+            raise Undecided("the cgroup does not say which CPUs it allows")
+        if facts.cpuset and _cpus(now.cpus) - _cpus(facts.cpuset):
             yield Fault(
                 declared=f"cpuset: {facts.cpuset!r}",
                 effective=f"the cgroup allows {now.cpus}",
@@ -363,6 +370,16 @@ def _effective(facts: ContainerFacts) -> Effective:
     if facts.effective is None or not facts.effective.processes:
         raise Undecided(facts.effective_absent or "what is in effect could not be read")
     return facts.effective
+
+
+def _allows_by_default(option: str) -> bool:
+    """Tell whether a profile lets pass what it does not name; the engine keeps its JSON in the option."""
+    try:
+        profile = json.loads(option.removeprefix("seccomp")[1:])
+    except (ValueError, RecursionError):
+        return False
+    action = profile.get("defaultAction") if isinstance(profile, dict) else None
+    return action in ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE")
 
 
 def _is_root_name(user: str) -> bool:

@@ -109,7 +109,12 @@ def _cgroups(folder: Path, identity: str) -> dict[str, str]:
 def _processes(proc: Path, folder: Path, limits: _Limits) -> Iterator[ProcessState]:
     """Yield the first process and every other one of the cgroup; those that end meanwhile are left out."""
     yield parse_status((folder / "status").read_text(), str(folder / "status"))
-    for pid in limits.processes()[:_MOST_PROCESSES]:
+    others = limits.processes()
+    if len(others) > _MOST_PROCESSES:
+        raise NotHere(f"it has {len(others)} processes, and {_MOST_PROCESSES} are looked at")
+    if folder.name not in others:
+        raise NotHere("its cgroup does not show its processes; run the gate in the host's own namespaces")
+    for pid in others:
         status = proc / pid / "status"
         if pid != folder.name:
             try:
@@ -149,12 +154,12 @@ def _limit(text: str) -> int:
 
 
 def _label(folder: Path) -> str:
-    """Return AppArmor's label without its mode; "" where the host has none."""
+    """Return AppArmor's label, with its mode where that does not enforce; "" where the host has none."""
     try:
         text = (folder / "attr" / "current").read_text()
     except OSError:
         return ""
-    return text.strip("\0\n ").rpartition(" (")[0] or text.strip("\0\n ")
+    return text.strip("\0\n ").removesuffix(" (enforce)")
 
 
 def _optional(path: Path) -> str:

@@ -17,7 +17,10 @@ from release_gates.probes.container.rule import Fault
 
 TIMEOUT_S = 30
 LEVELS = ("error", "warning")
-"""Levels that count; `info` and `style` are taste."""
+"""Levels that count."""
+
+MILD = ("info", "style", "ignore")
+"""Levels that are taste."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,17 +78,26 @@ def run_hadolint(text: str) -> tuple[Remark, ...]:
 def parse_report(text: str) -> tuple[Remark, ...]:
     """Return the remarks of hadolint's JSON; ``MeasurementError`` for another form."""
     try:
+        found = json.loads(text)
+        if not isinstance(found, list):
+            raise TypeError(f"{type(found).__name__} where a list belongs")
         return tuple(
             Remark(
                 code=str(each["code"]),
                 line=int(each["line"]),
-                level=str(each["level"]),
+                level=_level(each["level"]),
                 message=str(each["message"]),
             )
-            for each in json.loads(text)
+            for each in found
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _broken(f"its report cannot be read: {error}") from None
+
+
+def _level(said: object) -> str:
+    if said not in (*LEVELS, *MILD):
+        raise ValueError(f"{said!r} is no level")
+    return str(said)
 
 
 def faults(remarks: Sequence[Remark], file: str) -> Iterator[Fault]:

@@ -141,7 +141,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "IM12": signature,
     }
 )
-"""IM11, what scanners report, is no function of the image: `advisories.py`."""
+"""IM11, what scanners report, is no function of the image: `vulnerabilities.py`."""
 
 
 def _uid(facts: ImageFacts, name: str) -> int | None:

@@ -17,9 +17,10 @@ EXPLAINED = {
     "CR01": ("CR02", "CR06", "CR07"),
     "CR08": ("CR09",),
     "DF02": ("DF03",),
-    "DF01": ("IM01",),
 }
-"""A finding of the first rule explains what the others find in effect although it was declared well."""
+"""A finding of the first rule explains what the others find in effect although it was declared well.
+
+Only one that is as severe does: what policy tolerates hides nothing that fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +76,9 @@ def judge(
 
 def _unexplained(findings: list[Finding]) -> Iterator[Finding]:
     """Leave out what another finding explains: the same mistake is named once."""
-    explained = {other for each in findings for other in EXPLAINED.get(each.rule.id, ())}
+    reasons = [(each, other) for each in findings for other in EXPLAINED.get(each.rule.id, ())]
     for finding in findings:
+        explained = {other for each, other in reasons if each.severity.rank <= finding.severity.rank}
         always = finding.rule.id == "CR09"  # root without a group is root's group: one mistake
         if finding.rule.id not in explained or not (finding.fault.by_effect or always):
             yield finding

@@ -65,14 +65,17 @@ class GateJunit:
         (``junit:SUITE::CLASS::NAME``) which of them it is. Measures ``NAME.failed`` and ``NAME.not_run`` in
         ``count``, with the number of test cases as samples. Raises AssertionError (FAIL) that names failed
         tests, and MeasurementError for a report that is unreadable, empty, contradictory or about another
-        commit, and where an expected test is absent or was not run.
+        commit, and where no test is expected, or one that is was absent or not run.
         """
         file = self._gate.candidate.artifact(artifact)
         self._gate.attach(artifact, file)
         records = self._records(artifact, file)
+        wanted = set(expected)
+        if not wanted:
+            raise absent(artifact, "no test is expected of it, so nobody can tell whether one is lost")
         ran = [record for record in records if record.outcome is not Outcome.INCONCLUSIVE]
         red = [record for record in ran if not record.outcome.promotes]
-        lost = sorted(set(expected) - {key(record.id) for record in ran})
+        lost = sorted(wanted - {key(record.id) for record in ran})
         self._gate.measure(f"{name}.failed", len(red), "count", samples=len(records))
         self._gate.measure(f"{name}.not_run", len(lost), "count", samples=len(records))
         if red:

@@ -39,7 +39,9 @@ def _cyclonedx(file: str, document: dict[str, Any], data: bytes) -> Sbom:
     subject = document.get("metadata", {}).get("component")
     return Sbom(
         subject=None if subject is None else _component(subject),
-        components=tuple(_components(document.get("components", ()))),
+        components=tuple(
+            _components((*(subject or {}).get("components", ()), *document.get("components", ())))
+        ),
     )
 
 

@@ -102,6 +102,12 @@ BAD: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         inspected({"SecurityOpt": ["no-new-privileges:true", "apparmor=unconfined"]}),
         {"apparmor": "unconfined"},
     ),
+    "a seccomp profile that allows all": (
+        "CR06",
+        inspected({"SecurityOpt": ["no-new-privileges:true", 'seccomp={"defaultAction": "SCMP_ACT_ALLOW"}']}),
+        {},
+    ),
+    "AppArmor that only complains": ("CR07", inspected(), {"apparmor": "docker-default (complain)"}),
     "AppArmor lost": ("CR07", inspected(AppArmorProfile=""), {"apparmor": ""}),
     "no user": ("CR08", inspected(config={"User": ""}), {"processes": (ROOT,)}),
     "user root": ("CR08", inspected(config={"User": "root"}), {"processes": (ROOT,)}),
@@ -222,6 +228,7 @@ def test_caught_by_exactly_its_rule(name: str, profile: Profile) -> None:
         inspected({"CapDrop": ["all"]}),
         inspected({"CapAdd": ["CAP_IPC_LOCK"]}),
         inspected({"SecurityOpt": ["no-new-privileges"]}),
+        inspected({"SecurityOpt": ["no-new-privileges", 'seccomp={"defaultAction": "SCMP_ACT_ERRNO"}']}),
         inspected({"RestartPolicy": {"Name": "", "MaximumRetryCount": 0}}),
         inspected(config={"Env": ["DB_PASSWORD_FILE=/run/secrets/db", "TOKEN=${TOKEN}"]}),
         bind("/srv/etc/config"),
@@ -231,6 +238,7 @@ def test_caught_by_exactly_its_rule(name: str, profile: Profile) -> None:
         "cap_drop all",
         "an allowed CAP_",
         "bare no-new-privileges",
+        "a strict seccomp profile",
         "no restart",
         "a secret's file",
         "…/etc",
@@ -301,6 +309,16 @@ def test_a_privileged_container_is_more_than_one_fault_where_policy_switches_tha
     _, data, effect = BAD["privileged"]
     found = report(profile, data, Selection(off={"CR01": "the sidecar needs it"}), **effect)
     assert {"CR02", "CR06", "CR07"} <= {finding.rule.id for finding in found.findings}
+
+
+def test_a_finding_that_policy_tolerates_hides_none_that_fails(profile: Profile) -> None:
+    _, data, effect = BAD["privileged"]
+    found = report(profile, data, Selection(severities={"CR01": Severity.LOW}), **effect)
+    assert {"CR01", "CR02", "CR06", "CR07"} <= {finding.rule.id for finding in found.findings}
+
+
+def test_a_cgroup_that_does_not_say_its_cpus_is_no_pass(profile: Profile) -> None:
+    assert [doubt.rule.id for doubt in report(profile, inspected(), cpus="").doubts] == ["CR12"]
 
 
 def test_policy_changes_severities(profile: Profile) -> None:

@@ -192,8 +192,17 @@ def test_no_hadolint_is_an_error_with_the_command(monkeypatch: pytest.MonkeyPatc
         hadolint.run_hadolint(GOOD)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"code": "DL1"}]', "null"])
+REMARK = '[{"code": "DL1", "line": 1, "level": "error", "message": "m"}]'
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", '""', "[1]", '[{"code": "DL1"}]', "null", REMARK.replace("error", "Error")]
+)
 def test_a_torn_report_of_hadolint_is_no_pass(text: str) -> None:
-    if text != "{}":
-        with pytest.raises(MeasurementError, match="container-hadolint-failed"):
-            hadolint.parse_report(text)
+    with pytest.raises(MeasurementError, match="container-hadolint-failed"):
+        hadolint.parse_report(text)
+
+
+def test_a_whole_report_of_hadolint_is_read() -> None:
+    (remark,) = hadolint.parse_report(REMARK)
+    assert (remark.code, remark.level, hadolint.parse_report("[]")) == ("DL1", "error", ())

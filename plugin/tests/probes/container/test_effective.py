@@ -42,6 +42,9 @@ TABLE6 = (
 )
 
 
+PROCESSES = {f"docker/{ID}/cgroup.procs": "4711\n"}
+
+
 def tree(root: Path, cgroup: dict[str, str], groups: str) -> tuple[dict[str, Any], Path, Path]:
     """Write what a host shows of one container, and return what docker inspect says of it."""
     proc = root / "proc" / "4711"
@@ -90,6 +93,7 @@ def test_cgroups_of_version_2(tmp_path: Path) -> None:
 
 def test_version_2_without_limits(tmp_path: Path) -> None:
     files = {"memory.max": "max", "memory.swap.max": "max", "pids.max": "max", "cpu.max": "max 100000"}
+    files["cgroup.procs"] = "4711\n"
     inspected, proc, cgroup = tree(
         tmp_path, {f"docker/{ID}/{name}": text for name, text in files.items()}, f"0::/docker/{ID}\n"
     )
@@ -103,6 +107,7 @@ def test_version_1_without_limits(tmp_path: Path) -> None:
         "memory/memory.limit_in_bytes": huge,
         "memory/memory.memsw.limit_in_bytes": huge,
         "pids/pids.max": "max\n",
+        "pids/cgroup.procs": "4711\n",
         "cpu/cpu.cfs_quota_us": "-1\n",
         "cpu/cpu.cfs_period_us": "100000\n",
     }
@@ -131,9 +136,34 @@ def test_what_does_not_run_here_is_said(tmp_path: Path, state: dict[str, Any]) -
         read_effective({"Id": ID, "State": state}, proc=proc, cgroup=cgroup)
 
 
+@pytest.mark.parametrize("procs", [None, "", "4712\n", "\n".join(map(str, range(4000, 9000)))])
+def test_processes_that_are_not_looked_at_are_no_pass(tmp_path: Path, procs: str | None) -> None:
+    shown = {} if procs is None else {f"docker/{ID}/cgroup.procs": procs}
+    inspected, proc, cgroup = tree(tmp_path, shown, f"0::/docker/{ID}\n")
+    with pytest.raises(NotHere, match="processes"):
+        read_effective(inspected, proc=proc, cgroup=cgroup)
+
+
+@pytest.mark.parametrize(
+    ("label", "read"),
+    [
+        ("docker-default (enforce)\n", "docker-default"),
+        ("docker-default (complain)\n", "docker-default (complain)"),
+        ("unconfined\n", "unconfined"),
+    ],
+)
+def test_a_profile_of_apparmor_that_does_not_enforce_is_told_apart(
+    tmp_path: Path, label: str, read: str
+) -> None:
+    inspected, proc, cgroup = tree(tmp_path, PROCESSES, f"0::/docker/{ID}\n")
+    (proc / "4711" / "attr").mkdir()
+    (proc / "4711" / "attr" / "current").write_text(label)
+    assert read_effective(inspected, proc=proc, cgroup=cgroup).apparmor == read
+
+
 @pytest.mark.parametrize("lost", ["limits", "status"])
 def test_a_container_that_ends_meanwhile_is_an_error(tmp_path: Path, lost: str) -> None:
-    inspected, proc, cgroup = tree(tmp_path, {}, f"0::/docker/{ID}\n")
+    inspected, proc, cgroup = tree(tmp_path, PROCESSES, f"0::/docker/{ID}\n")
     (proc / "4711" / lost).unlink()
     with pytest.raises(MeasurementError, match="container-gone"):
         read_effective(inspected, proc=proc, cgroup=cgroup)

@@ -61,6 +61,13 @@ def test_a_test_that_did_not_run_is_no_pass(tmp_path, rest):
     assert gate.measured["unit.not_run"][0] == 1
 
 
+def test_no_expected_test_is_no_pass(tmp_path):
+    gate = Fake(tmp_path, CASE.format("a", ""))
+    with pytest.raises(MeasurementError, match="no test is expected of it"):
+        measured(gate, ())
+    assert not gate.measured
+
+
 def test_no_test_case_is_no_pass(tmp_path):
     with pytest.raises(MeasurementError, match="holds no test case"):
         measured(Fake(tmp_path), set())

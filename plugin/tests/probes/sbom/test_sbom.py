@@ -38,6 +38,10 @@ def test_components_within_components_count_too():
     assert [(each.name, each.licences) for each in sbom.components] == [("a", ("MIT",)), ("b", ())]
     assert sbom.subject is not None
     assert dict(sbom.subject.hashes) == {"SHA-256": DIGEST}
+    within = document(part("a"))
+    within["metadata"]["component"]["components"] = [part("c", components=[part("d")])]
+    sbom = read_sbom("sbom.json", json.dumps(within).encode())
+    assert [each.name for each in sbom.components] == ["c", "d", "a"], "what lies in the subject is in it too"
 
 
 @pytest.mark.parametrize(
