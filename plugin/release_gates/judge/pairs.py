@@ -79,12 +79,12 @@ def whole_spread(paired: Paired) -> Spread | None:
 
 def measured(paired: Paired) -> str:
     """Return what was found in a few words, for a table."""
-    processes, spread = len(_every(paired)), whole_spread(paired)
+    spread = whole_spread(paired)
     if spread is None:
-        return f"{processes} processes"
+        return f"{len(_every(paired))} processes"
     most = percent(spread.high(pass_tail(paired.plan)))
-    whole = "" if paired.plan.slices else ", whole runs"
-    return f"{percent(spread.mean)} (at most {most}, {processes} processes{whole})"
+    whole = "" if paired.plan.slices else " (whole runs)"
+    return f"{percent(spread.mean)}, at most {most}{whole}"
 
 
 def allowed_change(bound: Bound) -> tuple[bool, float]:
