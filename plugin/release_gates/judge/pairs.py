@@ -54,7 +54,7 @@ def next_round(paired: Paired, limits: Sequence[Limit]) -> Step | None:
 
 def directions(limits: Sequence[Limit]) -> int:
     """Return how many ways baseline rules have to be broken by chance: getting slower, getting faster."""
-    return len({bound.operator in (">", ">=") for limit in limits for bound in limit.bounds})
+    return len({_limits_faster(bound) for limit in limits for bound in limit.bounds})
 
 
 def is_equivalent(paired: Paired, limits: Sequence[Limit]) -> bool:
@@ -92,13 +92,17 @@ def allowed_change(bound: Bound) -> tuple[bool, float]:
 
     Raises ValueError for a bound that a ratio of times cannot have.
     """
-    faster = bound.operator in (">", ">=")
+    faster = _limits_faster(bound)
     if bound.unit != "%" or bound.operator == "==" or bound.value <= -100:
         raise ValueError(
             f"a change of time is bounded in %, not by '{bound.operator} {bound.value:g} {bound.unit}'"
         )
     change = math.log1p(bound.value / 100)
     return faster, -change if faster else change
+
+
+def _limits_faster(bound: Bound) -> bool:
+    return bound.operator in (">", ">=")
 
 
 def mirrored(paired: Paired) -> Paired:
@@ -138,7 +142,7 @@ def _judge_bound(name: str, paired: Paired, bound: Bound, limit: Limit) -> tuple
         case "unfit":
             return Outcome.ERROR, f"{name}: {finding.because}"
         case "undecided" | "unconfirmed":
-            return _open(name, paired, finding, bound, limit)
+            return _open(name, paired, finding, change, limit, faster=faster)
 
 
 def _slower(name: str, paired: Paired, finding: Finding, faster: bool) -> str:
@@ -167,12 +171,13 @@ def _instructions(paired: Paired) -> float:
     return now / before - 1 if before > 0 else math.nan
 
 
-def _open(name: str, paired: Paired, finding: Finding, bound: Bound, limit: Limit) -> tuple[Outcome, str]:
+def _open(
+    name: str, paired: Paired, finding: Finding, change: float, limit: Limit, *, faster: bool
+) -> tuple[Outcome, str]:
     """Say what is open and what would decide it; equal instructions may stand in where policy allows that.
 
     Whatever the bound limits, a positive change is more time.
     """
-    faster, change = allowed_change(bound)
     spread, plan = _facing(_spread(finding), faster=faster), paired.plan
     low, high = (percent(edge(pass_tail(plan))) for edge in (spread.low, spread.high))
     sentence = (

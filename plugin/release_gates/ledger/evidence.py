@@ -97,12 +97,17 @@ def read_evidence(path: Path) -> Evidence:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise EvidenceError(
-            f"{path}: cannot be read ({error.strerror or error}).",
-            slug="evidence-absent",
-            hint="Evidence lies in .gates/evidence/; run the gate again.",
-        ) from error
+        raise absent(path, error) from error
     return _evidence(path, data)
+
+
+def absent(path: Path, error: OSError) -> EvidenceError:
+    """Return the error for a file of evidence that cannot be read at all."""
+    return EvidenceError(
+        f"{path}: cannot be read ({error.strerror or error}).",
+        slug="evidence-absent",
+        hint="Evidence lies in .gates/evidence/; run the gate again.",
+    )
 
 
 def _evidence(path: Path, data: bytes) -> Evidence:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from release_gates.errors import EvidenceError
+from release_gates.ledger.evidence import absent
 from release_gates.model.evidence import Evidence, RunEnd, RunHeader, TestRecord
 from release_gates.model.record import SCHEMA
 
@@ -55,11 +56,7 @@ def _bytes(path: Path) -> bytes:
         if size <= LARGEST_BYTES:
             return path.read_bytes()
     except OSError as error:
-        raise EvidenceError(
-            f"{path}: cannot be read ({error.strerror or error}).",
-            slug="evidence-absent",
-            hint="Evidence lies in .gates/evidence/; run the gate again.",
-        ) from error
+        raise absent(path, error) from error
     raise EvidenceError(
         f"{path}: has {size:,} bytes; a report reads at most {LARGEST_BYTES:,}.",
         slug="evidence-too-large",

@@ -134,13 +134,20 @@ class GateBenchmark:
         both = [name for name in now if name in before]
         limits = {name: self._limits(name) for name in both}
         for name, series in self._measure_suite(candidate, baseline, limits).items():
-            self._record(name, series)
+            self._gate.measure_paired(
+                _measured(name),
+                series.paired,
+                UNIT,
+                value=series.per_operation_ns("candidate"),
+                baseline=series.per_operation_ns("baseline"),
+            )
         new = [name for name in now if name not in before]
         self._measure_alone(candidate, new, no_baseline=f"{version} has no such benchmark")
 
     def _measure_suite(
         self, candidate: Path, baseline: Path, limits: Mapping[str, Sequence[Limit]]
     ) -> dict[str, Series]:
+        """Measure a suite and return what can be judged of it; what failed is recorded as that."""
         chances = sum(map(directions, limits.values()))
         suite = measure_rounds(
             limits,
@@ -149,11 +156,13 @@ class GateBenchmark:
             may_differ=lambda name: _any(self._settings.changed_work, name),
             random=Random(SystemRandom().getrandbits(64)),
         )
-        for name, series in suite.items():
-            if series.failure is None and not is_equivalent(series.paired, series.limits):
-                series.paired = self._counted(series.paired, candidate, baseline, name)
         self._suite |= suite
-        return suite
+        for name, series in suite.items():
+            if series.failure is not None:
+                self._absent(self._gate.failed, name, str(series.failure))
+            elif not is_equivalent(series.paired, series.limits):
+                series.paired = self._counted(series.paired, candidate, baseline, name)
+        return {name: series for name, series in suite.items() if series.failure is None}
 
     def _process(
         self, candidate: Path, baseline: Path, name: str, seed: int, first: Side
@@ -173,25 +182,10 @@ class GateBenchmark:
             return paired
         return msgspec.structs.replace(paired, instructions=(before, now))
 
-    def _record(self, name: str, series: Series) -> None:
-        if series.failure is not None:
-            self._absent(self._gate.failed, name, str(series.failure))
-            return
-        self._gate.measure_paired(
-            _measured(name),
-            series.paired,
-            UNIT,
-            value=series.per_operation_ns("candidate"),
-            baseline=series.per_operation_ns("baseline"),
-        )
-
     def _measure_alone(self, candidate: Path, names: Sequence[str], *, no_baseline: str = "") -> None:
         """Measure the candidate beside itself: for the reader, for absolute limits, and for the trend."""
         alone = dict.fromkeys(names, ())
         for name, series in self._measure_suite(candidate, candidate, alone).items():
-            if series.failure is not None:
-                self._absent(self._gate.failed, name, str(series.failure))
-                continue
             value, samples = series.per_operation_ns("candidate"), len(series.runs)
             self._gate.measure(_measured(name), value, UNIT, samples=samples, no_baseline=no_baseline)
 
