@@ -1,0 +1,1 @@
+"""Load: drive a target from a process of its own, record exactly, and judge the generator first."""
