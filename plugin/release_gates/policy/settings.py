@@ -26,6 +26,7 @@ BUILT_IN = {
     "findings": "release_gates.probes.sarif.settings:FindingsSettings",
     "junit": "release_gates.probes.junit.settings:JunitSettings",
     "kubernetes": "release_gates.probes.kubernetes.settings:KubernetesSettings",
+    "load": "release_gates.probes.load.settings:LoadSettings",
     "machine": "release_gates.probes.machine.settings:MachineSettings",
     "sbom": "release_gates.probes.sbom.settings:SbomSettings",
     "service": "release_gates.probes.service.settings:ServiceSettings",

@@ -1,0 +1,58 @@
+"""Was it the generator or the target? Before anything is judged, the generator judges itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from release_gates.probes.load.buckets import quantile
+from release_gates.probes.load.plan import Threshold
+from release_gates.probes.load.recording import Health
+
+OFFERED = 0.99
+"""A generator sends this share of what it was asked for, or says nothing about the target."""
+LAG_S = 0.005
+LAG_SHARE = 0.05
+"""Its own delays are at most 5 ms at the 99th percentile, and 5 % of the tightest limit."""
+CPU = 0.8
+"""With more of a core than that it measures its own queue."""
+
+
+def unfit(health: Health, thresholds: Sequence[Threshold]) -> str:
+    """Return why a generator's run cannot decide anything about the target; "" for a fit one.
+
+    ``health`` is of the blocks that are judged, ``thresholds`` what policy limits.
+    """
+    findings = (_silent(health), _short(health), _late(health, thresholds), _busy(health))
+    because = "; ".join(filter(None, findings))
+    return f"the generator, not the target: {because}" if because else ""
+
+
+def _silent(health: Health) -> str:
+    if health.wall_s <= 0:
+        return "it said nothing about its own processor time"
+    if not health.lag:
+        return "it said nothing about its own delays"
+    return ""
+
+
+def _short(health: Health) -> str:
+    if health.offered >= OFFERED * health.asked:
+        return ""
+    return (
+        f"it offered {health.offered} of {health.asked} requests "
+        f"({health.offered / health.asked:.1%}; {OFFERED:.0%} are needed)"
+    )
+
+
+def _late(health: Health, thresholds: Sequence[Threshold]) -> str:
+    lag_s = quantile(health.lag, 0.99)
+    most_s = min([LAG_S, *(LAG_SHARE * threshold.edge_s for threshold in thresholds)])
+    if lag_s is None or lag_s < most_s:
+        return ""
+    return f"its own delays have a p99 of {lag_s * 1000:.3g} ms; below {most_s * 1000:.3g} ms is needed"
+
+
+def _busy(health: Health) -> str:
+    if health.wall_s <= 0 or health.cpu_s < CPU * health.wall_s:
+        return ""
+    return f"it used {health.cpu_s / health.wall_s:.0%} of a core; below {CPU:.0%} is needed"
