@@ -44,17 +44,22 @@ class Gate(Protocol):
         """What is measured."""
         ...
 
+    @property
+    def baseline(self) -> Subject | None:
+        """What is live; None if nothing is."""
+        ...
+
     def settings(self, kind: type[Settings]) -> Settings:
         """Return the settings of a probe."""
         ...
 
 
 class GateService:
-    """The candidate's service. It starts when it is first asked for and ends with the test."""
+    """A build's service. It starts when it is first asked for and ends with the test."""
 
-    def __init__(self, gate: Gate, folder: Path, arguments: Sequence[str] = ()) -> None:
-        """Prepare to run it in ``folder``, with ``arguments`` behind those of the policy."""
-        self._gate = gate
+    def __init__(self, gate: Gate, build: Subject, folder: Path, arguments: Sequence[str] = ()) -> None:
+        """Prepare to run a build in ``folder``, with ``arguments`` behind those of the policy."""
+        self._build = build
         self._folder = folder
         self._settings = gate.settings(ServiceSettings)
         self._arguments = (*self._settings.arguments, *arguments)
@@ -90,6 +95,11 @@ class GateService:
         """Base URL of the service."""
         return str(self.client.base_url)
 
+    @property
+    def pid(self) -> int:
+        """Process number of the service."""
+        return self.process.pid
+
     def metrics(self) -> Metrics:
         """Scrape ``/metrics``."""
         return parse_metrics(self.client.get("/metrics").raise_for_status().text)
@@ -108,7 +118,7 @@ class GateService:
 
     def _copy(self) -> Path:
         """Return a copy of the stored binary, hashed after copying: what runs is what was asked for."""
-        stored = self._gate.candidate.artifact(self._settings.artifact)
+        stored = self._build.artifact(self._settings.artifact)
         copy = self._folder / self._settings.artifact
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(stored, copy)
@@ -116,7 +126,7 @@ class GateService:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != stored.name:
             raise MeasurementError(
-                f"{copy}: the copy has SHA-256 {found}, the candidate says {stored.name}.",
+                f"{copy}: the copy has SHA-256 {found}, the build says {stored.name}.",
                 slug="service-copy-damaged",
                 hint="Is the disk full or failing? Run again.",
             )
@@ -163,7 +173,8 @@ def start_service(gate: Gate, tmp_path: Path) -> Iterator[StartService]:
     services: list[GateService] = []
 
     def start(*arguments: str) -> GateService:
-        services.append(GateService(gate, tmp_path / f"service-{len(services) + 1}", arguments))
+        folder = tmp_path / f"service-{len(services) + 1}"
+        services.append(GateService(gate, gate.candidate, folder, arguments))
         return services[-1]
 
     yield start
@@ -175,3 +186,12 @@ def start_service(gate: Gate, tmp_path: Path) -> Iterator[StartService]:
 def gate_service(start_service: StartService) -> GateService:
     """Run the candidate's binary from its digest: ``.client``, ``.metrics()``, ``.stop()``, ``.ready_s``."""
     return start_service()
+
+
+@pytest.fixture
+def baseline_service(gate: Gate, tmp_path: Path) -> Iterator[GateService | None]:
+    """Run the live build's binary from its digest, beside the candidate's; None if nothing is live."""
+    service = None if gate.baseline is None else GateService(gate, gate.baseline, tmp_path / "baseline")
+    yield service
+    if service is not None:
+        service.close()
