@@ -1,4 +1,4 @@
-"""``report``: a run on one page or for a CI server, or what observing showed so far."""
+"""``report``: a run on one page or for a CI server, the whole ledger, or what observing showed so far."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
+import msgspec
+from click.core import ParameterSource
 
 from release_gates.cli.commits import commits_between
+from release_gates.cli.history import told
 from release_gates.cli.project import Project, environment_of, refusing, width
 from release_gates.cli.webhook import WEBHOOK, post
 from release_gates.errors import GateError, LedgerError, PolicyError
@@ -25,11 +28,13 @@ from release_gates.report.annotations import commands
 from release_gates.report.findings import code_quality, sarif
 from release_gates.report.headline import headline
 from release_gates.report.junit import junit
+from release_gates.report.ledger_page import ledger_page
 from release_gates.report.markdown import summary
 from release_gates.report.notification import notification
 from release_gates.report.observed import closing, observed_lines
 from release_gates.report.openmetrics import openmetrics
 from release_gates.report.page import page
+from release_gates.report.tables import TABLES, table
 from release_gates.session.release import release_of
 
 FORMS: dict[str, Callable[[Release], str]] = {
@@ -41,6 +46,16 @@ FORMS: dict[str, Callable[[Release], str]] = {
     "codequality": code_quality,
     "sarif": sarif,
 }
+OF_ONE_ENTRY = {
+    "environment": "ENVIRONMENT",
+    "entry": "--environment",
+    "form": "--format",
+    "webhook": "--webhook",
+    "run_id": "--run",
+    "observed": "--observed",
+    "since": "--since",
+}
+"""Parameters of ``report`` that have no meaning with ``--history``."""
 
 
 @click.command()
@@ -57,6 +72,15 @@ FORMS: dict[str, Callable[[Release], str]] = {
 )
 @click.option("--webhook", is_flag=True, help=f"Instead: tell the chat whose address {WEBHOOK} holds.")
 @click.option("--run", "run_id", help="A run other than the candidate's newest.")
+@click.option("--history", is_flag=True, help="Instead: the whole ledger on one page.")
+@click.option(
+    "--csv",
+    "table_name",
+    type=click.Choice(list(TABLES)),
+    is_flag=False,
+    flag_value="runs",
+    help="With --history: one table of it as CSV (--csv alone: runs).",
+)
 @click.option("--observed", is_flag=True, help='Instead: what mode = "observe" would have held.')
 @click.option("--since", metavar="DURATION", help="With --observed: only runs of the last 14d, 12h …")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
@@ -70,11 +94,13 @@ def report(
     form: str,
     webhook: bool,
     run_id: str | None,
+    history: bool,
+    table_name: str | None,
     observed: bool,
     since: str | None,
     as_json: bool,
 ) -> None:
-    """Tell of a candidate's newest run for an entry. It decides nothing: exit status 0.
+    """Tell of a candidate's newest run for an entry, or of all. It decides nothing: exit status 0.
 
     html is one page that needs no network and no script; markdown and github are for a job's summary and its
     annotations, junit, openmetrics and codequality for GitLab, openmetrics for a Pushgateway too. A file that
@@ -85,10 +111,15 @@ def report(
     name = environment if entry is None else entry
     if environment not in (None, name):
         raise click.UsageError(f"name one environment, not {environment} and {entry}")
-    if observed:
+    if table_name is not None and not history:
+        raise click.UsageError("--csv belongs to --history")
+    if history:
+        _check_alone(context)
+        _write_history(project, table_name, output)
+    elif observed:
         _observed(project, name, since)
     elif name is None:
-        raise click.UsageError("say whose entry: --environment ENV (or --observed)")
+        raise click.UsageError("say whose entry: --environment ENV (or --history, --observed)")
     elif webhook:
         _tell(_release(project, name, run_id))
     else:
@@ -109,6 +140,29 @@ def _write_report(
         _write(output, FORMS[form](release))
         top = headline(release, ())
         click.echo(f"{output}: run {release.run}, {top.title}: {top.call}")
+
+
+def _check_alone(context: click.Context) -> None:
+    """Refuse what would not be heeded beside ``--history``: it is about the whole ledger."""
+    for name, option in OF_ONE_ENTRY.items():
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--history tells of the whole ledger: leave out {option}")
+
+
+def _write_history(project: Project, table_name: str | None, output: Path | None) -> None:
+    if output is not None:
+        _remove(output)
+    found = told(project)
+    if project.json:
+        text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+    else:
+        text = ledger_page(found) if table_name is None else table(found, table_name)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        _write(output, text)
+        damage = f"DAMAGED: {found.damage[0]}" if found.damage else "its chain is whole"
+        click.echo(f"{output}: {found.events} events of {len(found.candidates)} candidates; {damage}")
 
 
 def _tell(release: Release) -> None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import groupby
-from pathlib import Path
-from typing import Any
 
 from release_gates.model.outcome import Outcome
 from release_gates.model.release import Release
@@ -16,15 +13,14 @@ from release_gates.report.bullet import Bullet, bullet
 from release_gates.report.curve import curves
 from release_gates.report.forest import forest
 from release_gates.report.headline import headline
+from release_gates.report.rendering import template
 from release_gates.report.rows import Row, rows
-from release_gates.report.tally import count
 from release_gates.report.trend import trends
 
 MOST_ROWS = 1000
 """So many limits are drawn; they come worst first, and the rest is counted by outcome."""
 MOST_OPEN = 200
 MOST_ATTEMPTS = 20
-TEMPLATES = Path(__file__).parent / "templates"
 WORDS = {
     Outcome.FAIL: "Broken",
     Outcome.ERROR: "Could not be measured",
@@ -59,7 +55,7 @@ def page(release: Release) -> str:
     """Return the page as HTML."""
     found = rows(release)
     problems = _problems(release)
-    html: str = _template().render(
+    html: str = template("release.html").render(
         release=release,
         verdict=release.verdict,
         headline=headline(release, found),
@@ -74,24 +70,6 @@ def page(release: Release) -> str:
         attempts=release.attempts[-MOST_ATTEMPTS:],
     )
     return html
-
-
-def _template() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters |= {"when": _when, "digest": lambda text: str(text)[:12], "count": count}
-    return environment.get_template("release.html")
-
-
-def _when(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def _groups(found: Sequence[Row]) -> tuple[Group, ...]:

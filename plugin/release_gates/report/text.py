@@ -156,6 +156,17 @@ def rule(title: str, width: int) -> str:
     return f" {title} ".center(width, "=")
 
 
+def lasting(seconds: float) -> str:
+    """Return a span of time as people say it: 45 s, 12 min, 3.2 h, 4.5 days."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if seconds < 99.5 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
+
+
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """Return a text in lines of at most ``width``; control characters cannot move a terminal's cursor."""
     clean = "".join(character if character.isprintable() else " " for character in text)

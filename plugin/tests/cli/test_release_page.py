@@ -93,7 +93,7 @@ def test_each_run_has_its_page(project: GateProject) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "say whose entry: --environment ENV (or --observed)"),
+        ((), "say whose entry: --environment ENV (or --history, --observed)"),
         (("--environment", "stagign"), "there is no environment 'stagign'"),
         (("--environment", "staging"), "the ledger has no run of engine 1.0.0"),
         (("dev", "--environment", "staging"), "name one environment"),

@@ -74,7 +74,7 @@ def test_the_ledger_alone_is_asked(project: GateProject) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("report",), "say whose entry: --environment ENV (or --observed)"),
+        (("report",), "say whose entry: --environment ENV (or --history, --observed)"),
         (("report", "--observed", "stagign"), "there is no environment 'stagign'"),
         (("report", "--observed", "--since", "soon"), "--since soon: is no duration. Write --since 14d"),
         (("report", "--observed", "--since", "-1 d"), "--since"),

@@ -1,0 +1,174 @@
+"""The ledger page: every candidate at every entry, deliveries, gates; HTML without network and script.
+
+No verdict is painted green here: whether one still counts, `release-gates promote` says at that moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from release_gates.model.chronicle import Chronicle, Stay, ToldEntry, ToldGate
+from release_gates.model.proof import Sighting
+from release_gates.report.delivered import FORMULAS, delivered
+from release_gates.report.rendering import template, when
+from release_gates.report.tally import count
+from release_gates.report.text import lasting
+
+MOST_CANDIDATES = 100
+"""So many candidates have a row, the newest first; CSV and JSON have all."""
+MOST_GATES = 200
+FEW_RUNS = 5
+"""Below so many runs it says nothing that a gate was never red, or never flaky."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One candidate at one entry, in words; ``tone`` is for its colour: stop, open, or nothing."""
+
+    title: str
+    tone: str
+    facts: tuple[str, ...]
+    live: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateLine:
+    """One gate of an entry, in words."""
+
+    gate: ToldGate
+    runs: str
+    red: str
+    proof: str
+    remarks: tuple[str, ...]
+
+
+def ledger_page(chronicle: Chronicle) -> str:
+    """Return the page as HTML."""
+    shown = chronicle.candidates[:MOST_CANDIDATES]
+    html: str = template("ledger.html").render(
+        chronicle=chronicle,
+        title=_title(chronicle),
+        live=[(name, _live(chronicle, name)) for name in chronicle.environments],
+        rows=[(each, [_cell(entry) for entry in each.entries]) for each in shown],
+        more=len(chronicle.candidates) - len(shown),
+        deliveries=[delivered(each) for each in chronicle.deliveries],
+        formulas=FORMULAS,
+        gates=[gate_line(each) for each in chronicle.gates[:MOST_GATES]],
+        more_gates=len(chronicle.gates) - len(chronicle.gates[:MOST_GATES]),
+        lists=_lists(chronicle.gates),
+    )
+    return html
+
+
+def _title(chronicle: Chronicle) -> str:
+    if not chronicle.events:
+        return "The ledger is empty"
+    runs = sum(len(entry.runs) for each in chronicle.candidates for entry in each.entries)
+    return f"{count(len(chronicle.candidates), 'candidate')}, {count(runs, 'run')}"
+
+
+def _live(chronicle: Chronicle, environment: str) -> Stay | None:
+    """Return what is live in an environment; None where nothing is, or nobody knows."""
+    stays = (
+        stay
+        for each in chronicle.candidates
+        for entry in each.entries
+        if entry.environment == environment and entry.is_live
+        for stay in entry.stays[-1:]
+    )
+    return next(stays, None)
+
+
+def _cell(entry: ToldEntry) -> Cell | None:
+    if not (entry.runs or entry.stays):
+        return None
+    return Cell(
+        title=entry.runs[-1].title if entry.runs else "no run",
+        tone=_tone(entry),
+        facts=tuple(_facts(entry)),
+        live=_lived(entry.stays),
+    )
+
+
+def _tone(entry: ToldEntry) -> str:
+    title = entry.runs[-1].title if entry.runs else ""
+    if "taken back" in title or "not proven" in title or title == "no verdict":
+        return "ERROR"
+    return "FAIL" if "HOLD" in title else ""
+
+
+def _facts(entry: ToldEntry) -> list[str]:
+    if not entry.runs:
+        return []
+    newest = entry.runs[-1]
+    took = "" if newest.duration_s is None else f", {lasting(newest.duration_s)}"
+    others = f"; {count(len(entry.runs), 'run')}" if len(entry.runs) > 1 else ""
+    facts = [f"{when(newest.began)}{took}, by {newest.actor}{others}"]
+    if newest.invalidated:
+        facts.append(newest.invalidated)
+    elif newest.title != "PROMOTE":
+        facts.append(newest.because)
+    return facts
+
+
+def _lived(stays: Sequence[Stay]) -> str:
+    return "; ".join(_stayed(stay) for stay in stays[-3:])
+
+
+def _stayed(stay: Stay) -> str:
+    until = f" to {when(stay.until)}" if stay.until else ""
+    word = "live since" if stay.until is None else "was live from"
+    failed = f" ({stay.failed})" if stay.failed else ""
+    return f"{word} {when(stay.since)}{until}, {stay.how} by {stay.by}{failed}"
+
+
+def gate_line(gate: ToldGate) -> GateLine:
+    """Return one gate in words, with what is to be said against it."""
+    return GateLine(
+        gate=gate,
+        runs=f"{gate.red} of {gate.judged}",
+        red=_day(gate.last_red),
+        proof=_proof(gate.proofs.newest),
+        remarks=tuple(_remarks(gate)),
+    )
+
+
+def _remarks(gate: ToldGate) -> list[str]:
+    said = []
+    if gate.flaky:
+        names = ", ".join(f"{each.version} ({each.digest[:12]})" for each in gate.flaky[:3])
+        more = f" and {len(gate.flaky) - 3} more" if len(gate.flaky) > 3 else ""
+        said.append(f"flaky: red and green on {names}{more}")
+    if gate.always_green:
+        few = ", too few to mean anything" if gate.judged < FEW_RUNS else ""
+        said.append(f"always green (n = {gate.judged}{few})")
+    if not gate.judged:
+        said.append("never measured")
+    if gate.never_proved:
+        said.append("never proved: no planted defect turned it red")
+    return said
+
+
+def _lists(gates: Sequence[ToldGate]) -> list[tuple[str, list[str]]]:
+    """Return what a reader should look at, by name."""
+    return [
+        ("Flaky", [_place(each) for each in gates if each.flaky]),
+        ("Always green", [_place(each) for each in gates if each.always_green]),
+        ("Never proved", [_place(each) for each in gates if each.never_proved]),
+    ]
+
+
+def _place(gate: ToldGate) -> str:
+    return f"{gate.gate} ({gate.environment})"
+
+
+def _proof(newest: Sighting | None) -> str:
+    if newest is None:
+        return "never tried"
+    return f"{newest.caught} of {newest.declared} defects caught, {_day(newest.tried_at)}"
+
+
+def _day(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d}" if at else "never"
