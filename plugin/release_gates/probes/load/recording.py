@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 
 from release_gates.probes.load.frames import BlockHealth, Cell, Progress
 from release_gates.probes.load.plan import BLOCK_S
@@ -74,12 +75,23 @@ class Recording:
             self.health[_block(health.block)].add(health)
         self.at_s = max(self.at_s, frame.at_s)
 
+    def plain(self) -> dict[str, object]:
+        """Return everything as plain data, blocks by number: what a person keeps with the evidence."""
+        return {
+            "block_s": BLOCK_S,
+            "endpoints": {
+                endpoint: {str(block): asdict(tally) for block, tally in sorted(tallies.items())}
+                for endpoint, tallies in sorted(self.tallies.items())
+            },
+            "generator": {str(block): asdict(health) for block, health in sorted(self.health.items())},
+        }
+
     @property
     def endpoints(self) -> tuple[str, ...]:
         """Every endpoint that was asked, sorted."""
         return tuple(sorted(self.tallies))
 
-    def tally(self, endpoint: str, blocks: range) -> Tally:
+    def tally(self, endpoint: str, blocks: Iterable[int]) -> Tally:
         """Return the sum of an endpoint's blocks."""
         total = Tally()
         mine = self.tallies.get(endpoint, {})
@@ -88,7 +100,7 @@ class Recording:
                 total.add(mine[block])
         return total
 
-    def condition(self, blocks: range) -> Health:
+    def condition(self, blocks: Iterable[int]) -> Health:
         """Return how the generator did in some blocks."""
         total = Health()
         for block in blocks:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -102,7 +101,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class LoadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is loaded, by what, and how.
+    """What may be loaded, and how.
 
     ``targets`` names what a test may load (``gateway = "https://gateway.staging.example"``); ``production``
     are hosts (with ``*``), addresses and networks that no run ever touches. ``ca_file`` (from the project's
@@ -110,7 +109,6 @@ class LoadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ``master_host`` of a distributed run. Raises ValueError for what names no target.
     """
 
-    driver: Literal["open", "locust"] = "open"
     targets: dict[str, str] = {}
     production: tuple[str, ...] = ()
     profile: dict[str, Profile] = {}

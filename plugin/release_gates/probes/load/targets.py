@@ -49,9 +49,7 @@ def resolve(settings: LoadSettings, asked: str | Started) -> Target:
     if isinstance(asked, Started):
         target = Target(url=asked.url, pid=asked.pid)
         if not all(address.is_loopback for address in _addresses(target.url)):
-            raise _refused(
-                target.url, "is said to be a service that the test started, and is not on loopback"
-            )
+            raise _refused(target.url, "a service that a test started is on loopback, and this is not")
     else:
         target = Target(url=_named(settings, asked))
     _refuse_production(target.url, settings.production)
@@ -72,10 +70,11 @@ def _named(settings: LoadSettings, name: str) -> str:
 
 def _refuse_production(url: str, production: Sequence[str]) -> None:
     host = (urlsplit(url).hostname or "").rstrip(".")
-    addresses = _addresses(url) if production else ()
     for entry in production:
         if fnmatchcase(host, entry.lower().rstrip(".")):
             raise _refused(url, f"policy lists it as production's ({entry})")
+    addresses = _addresses(url) if production else ()
+    for entry in production:
         for address in addresses:
             if address in _network(entry):
                 raise _refused(url, f"it resolves to {address}, which policy lists as production's ({entry})")
