@@ -8,6 +8,7 @@ from pathlib import Path
 PROC = Path("/proc")
 SHOWN = 100
 """Longer commands are cut, in characters."""
+_GONE = frozenset("ZX")
 
 
 def command_of(pid: int, proc: Path = PROC) -> str:
@@ -33,6 +34,15 @@ def cpu_ticks(proc: Path = PROC) -> dict[int, int]:
         if entry.name.isdigit() and len(fields := _stat(int(entry.name), proc)) > 12:
             found[int(entry.name)] = int(fields[11]) + int(fields[12])
     return found
+
+
+def of_group(group: int, proc: Path = PROC) -> frozenset[int]:
+    """Return the processes of a process group that still live."""
+    numbers = (int(entry.name) for entry in proc.iterdir() if entry.name.isdigit())
+    fields = ((pid, _stat(pid, proc)) for pid in numbers)
+    return frozenset(
+        pid for pid, each in fields if len(each) > 2 and int(each[2]) == group and each[0] not in _GONE
+    )
 
 
 def _stat(pid: int, proc: Path) -> list[str]:

@@ -16,6 +16,7 @@ from typing import IO, Literal
 
 import msgspec
 
+from release_gates.host.processes import of_group
 from release_gates.probes.load.frames import Bye, FrameError, FrameReader, Hello, Progress
 from release_gates.probes.load.plan import Plan
 from release_gates.probes.load.recording import Recording
@@ -35,6 +36,7 @@ START_S = 30.0
 SILENCE_S = 10.0
 """A generator that tells nothing for so long hangs."""
 LAST_LINES = 8
+_PAUSE_S = 0.005
 
 Watch = Callable[[Recording, float], str]
 """Gets all that is known, and the seconds since the first request; a reason ends the run."""
@@ -186,9 +188,12 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             child.stdin.close()
     deadline = time.monotonic() + GRACE_S
     while not _has_ended(child.pid) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
+        time.sleep(_PAUSE_S)
+    deadline = time.monotonic() + GRACE_S
+    while of_group(child.pid) and time.monotonic() < deadline:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        time.sleep(_PAUSE_S)
     child.wait()
 
 

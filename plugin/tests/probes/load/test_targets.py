@@ -65,5 +65,5 @@ def test_a_name_that_does_not_resolve_is_said_so() -> None:
 
 @pytest.mark.parametrize("url", ["ftp://host", "gateway:80", "http://", "tcp://host", "http://host:port"])
 def test_what_is_no_address_is_refused_by_policy(url: str) -> None:
-    with pytest.raises(ValueError, match="targets.gateway"):
+    with pytest.raises(ValueError, match=r"targets\.gateway"):
         LoadSettings(targets={"gateway": url})
