@@ -6,7 +6,10 @@ from typing import Literal
 
 from release_gates.model.paired import Paired
 from release_gates.model.record import Record
+from release_gates.model.series import Series
+from release_gates.model.share import Share
 from release_gates.model.tail import Tail
+from release_gates.model.windows import Windows
 
 
 class Measurement(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -18,7 +21,9 @@ class Measurement(Record, frozen=True, kw_only=True, omit_defaults=True):
     the value of the live build, measured in the same run and the same unit; ``no_baseline`` says why it
     has none. ``distribution`` maps quantile
     names to values in ``unit``. ``paired`` are the processes behind a benchmark's value and its baseline's,
-    ``tail`` the samples behind a quantile. ``attested`` names who answers for a value that was not measured
+    ``tail`` the samples behind a quantile, ``share`` those behind a rate, ``series`` the values over time,
+    ``windows`` the turns behind value and baseline. ``interval`` is what is proven of the value, from its low
+    end to its high one (None: it has none). ``attested`` names who answers for a value that was not measured
     (``release-gates record``).
     """
 
@@ -35,6 +40,10 @@ class Measurement(Record, frozen=True, kw_only=True, omit_defaults=True):
     attested: str = ""
     paired: Paired | None = None
     tail: Tail | None = None
+    share: Share | None = None
+    series: Series | None = None
+    windows: Windows | None = None
+    interval: tuple[float, float | None] | None = None
 
 
 class Attachment(Record, frozen=True, kw_only=True):

@@ -6,18 +6,32 @@ from release_gates.model.limit import Bound
 from release_gates.model.record import Record
 
 
+class Blocks(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """The samples of a quantile in consecutive blocks of ``length_s`` seconds, because stalls come in bursts.
+
+    ``samples`` counts failed requests too; each is over every bound in ``over``, whose keys are those of
+    ``Tail.over``. ``stopped`` says that the run was ended early, and for which measurement.
+    """
+
+    length_s: float
+    samples: tuple[int, ...]
+    over: dict[str, tuple[int, ...]]
+    stopped: str = ""
+
+
 class Tail(Record, frozen=True, kw_only=True, omit_defaults=True):
     """The samples behind a quantile.
 
     ``quantile`` is in (0, 1). ``over`` maps each bound that policy had for it (`bound_key`) to how many of
     the ``samples`` broke it. ``effective`` is how many independent samples they are worth, where they are
-    not independent.
+    not independent; ``blocks`` let the judge find that out.
     """
 
     quantile: float
     samples: int
     over: dict[str, int]
     effective: float | None = None
+    blocks: Blocks | None = None
 
 
 def bound_key(bound: Bound) -> str:

@@ -165,6 +165,13 @@ class Gate:
         for quantile in quantiles:
             self._measure_quantile(f"{name}.p{quantile * 100:g}", ordered, self._unit(name, unit), quantile)
 
+    def record(self, measurement: Measurement) -> None:
+        """Record what a probe made of its samples: a quantile, a share, a series, an interval; see ``measure``."""
+        if not measurement.absent:
+            self._number(measurement.name, measurement.value)
+            self._unit(measurement.name, measurement.unit)
+        self._keep(measurement)
+
     def failed(self, name: str, because: str) -> None:
         """Say that measuring a value went wrong. Its limits are ERROR, with this reason."""
         self._keep(Measurement(name=name, absent="error", because=because))
