@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from release_gates.errors import MeasurementError
 from release_gates.probes.container.layer import Layer, read_layer
-from release_gates.probes.container.stream import ChunkReader, HashingReader
+from release_gates.probes.container.stream import ChunkReader, HashingReader, MemberReader
 
 _LARGEST_JSON = 8 << 20
 _BLOCK = 1 << 16
@@ -66,14 +66,12 @@ def read_archive(chunks: Iterator[bytes], *, place: str, identity: str = "") -> 
 def _read_member(
     outer: tarfile.TarFile, member: tarfile.TarInfo, blobs: dict[str, bytes], layers: dict[str, Layer]
 ) -> None:
-    file = outer.extractfile(member)
-    if file is None:
-        raise ValueError(f"{member.name} has no content")
+    file = MemberReader(outer, member)
     head = file.read(512)
     if _is_layer(head):
         layers[member.name] = read_layer(HashingReader(head, file), member.name)
     elif member.size <= _LARGEST_JSON:
-        blobs[member.name] = head + file.read()
+        blobs[member.name] = head + file.read(_LARGEST_JSON)
     else:
         raise ValueError(f"{member.name} ({member.size} bytes) is neither a layer nor a description")
 

@@ -14,6 +14,7 @@ from release_gates.probes.container.effective import NotHere, read_effective
 from release_gates.probes.container.engine import Engine
 from release_gates.probes.container.image_facts import ImageFacts, image_facts
 from release_gates.probes.container.judging import Report, Selection, judge
+from release_gates.probes.container.oci_index import Index
 from release_gates.probes.container.profile import Profile
 from release_gates.probes.container.rule import Fault
 from release_gates.probes.container.stream import read_ahead
@@ -40,7 +41,7 @@ def judge_container(facts: ContainerFacts, profile: Profile, selection: Selectio
     return judge(facts, profile, container_rules.CHECKS, subject=facts.name, selection=selection)
 
 
-def read_image(engine: Engine, name: str, *, now: datetime, platforms: tuple[str, ...] = ()) -> ImageFacts:
+def read_image(engine: Engine, name: str, *, now: datetime, index: Index | None = None) -> ImageFacts:
     """Return the facts of an image of the engine; its archive is read as it streams.
 
     An engine whose image id is the digest of a manifest (containerd's store) has a configuration with another
@@ -58,7 +59,7 @@ def read_image(engine: Engine, name: str, *, now: datetime, platforms: tuple[str
             *([identity] if identity != saved.identity else []),
         ),
         repo_tags=inspected.get("RepoTags") or (),
-        platforms=platforms,
+        index=index,
     )
 
 

@@ -25,8 +25,9 @@ from release_gates.probes.container.catalogue import CATALOGUE
 from release_gates.probes.container.engine import CHUNK_BYTES, Engine
 from release_gates.probes.container.image_facts import ImageFacts
 from release_gates.probes.container.judging import Report, judge
+from release_gates.probes.container.oci_index import Index, read_index
 from release_gates.probes.container.profile import Profile
-from release_gates.probes.container.report_file import ScanReport, read_platforms, read_scan
+from release_gates.probes.container.report_file import ScanReport, read_scan
 from release_gates.probes.container.rule import Fault, Undecided
 from release_gates.probes.container.settings import ContainerSettings
 
@@ -237,13 +238,13 @@ class GateContainer:
 
     def _read_image(self) -> ImageFacts:
         name = self.engine.find_image(self.released)
-        return read_image(self.engine, name, now=datetime.now(UTC), platforms=self._platforms())
+        return read_image(self.engine, name, now=datetime.now(UTC), index=self._index())
 
-    def _platforms(self) -> tuple[str, ...]:
+    def _index(self) -> Index | None:
         if not self.settings.index:
-            return ()
+            return None
         path = self._gate.candidate.artifact(self.settings.index)
-        return read_platforms(path.read_bytes(), self.settings.index)
+        return read_index(path.read_bytes(), self.settings.index)
 
     def _image(self) -> Report:
         return judge_image(self._facts(), self.profile, self.settings.selection())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,25 +10,50 @@ from typing import Any
 from release_gates.errors import MeasurementError
 from release_gates.probes.container.archive import Saved
 from release_gates.probes.container.layer import Layer
+from release_gates.probes.container.oci_index import Index
+from release_gates.probes.container.secret_search import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSecret:
+    """One secret in a layer, counted from 1. ``hidden``: a higher layer took its file away, no more."""
+
+    secret: Secret
+    layer: int
+    layers: int
+    sha256: str
+    hidden: bool
+
+    @property
+    def place(self) -> str:
+        """Path, line and layer."""
+        line = f", line {self.secret.line}" if self.secret.line else ""
+        return f"/{self.secret.path}{line}, layer {self.layer} of {self.layers} (sha256:{self.sha256[:12]})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """The file system of an image. ``secrets`` includes those that a higher layer only hides."""
+    """The file system of an image. ``secrets`` includes those that a higher layer only hides.
+
+    ``links`` maps /etc and the files of accounts to where they point, if they are links.
+    """
 
     setuid: Mapping[str, int]
+    capabilities: Mapping[str, frozenset[str]]
     tools: Mapping[str, str]
-    secrets: Mapping[str, str]
+    secrets: tuple[LayerSecret, ...]
     accounts: Mapping[str, str]
+    links: Mapping[str, str]
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFacts:
-    """One image. ``size`` in bytes, uncompressed; ``platforms`` as ``os/architecture[/variant]``.
+    """One image. ``size`` in bytes, uncompressed; ``platform`` as ``os/architecture[/variant]``.
 
-    ``now`` is when it was looked at. ``healthcheck`` is None without one. ``created`` is None where the image
-    does not say, or says year 0 or 1970, as reproducible builds do.
+    ``index`` is the OCI index that it belongs to, if one was given. ``commands`` are all words that it starts
+    something with. ``now`` is when it was looked at. ``healthcheck`` is None without one. ``created`` is None
+    where the image does not say, or says year 0 or 1970, as reproducible builds do.
     """
 
     name: str
@@ -40,7 +65,9 @@ class ImageFacts:
     environment: tuple[str, ...]
     labels: Mapping[str, str]
     healthcheck: tuple[str, ...] | None
-    platforms: tuple[str, ...]
+    platform: str
+    index: Index | None
+    commands: tuple[str, ...]
     created: datetime | None
     history: tuple[str, ...]
     files: Files
@@ -54,14 +81,11 @@ def image_facts(
     now: datetime,
     repo_digests: Sequence[str] = (),
     repo_tags: Sequence[str] = (),
-    platforms: Sequence[str] = (),
+    index: Index | None = None,
 ) -> ImageFacts:
-    """Return the facts of a saved image; ``MeasurementError`` for a configuration of another shape.
-
-    ``platforms`` are those of the OCI index that it belongs to; without one it has its own only.
-    """
+    """Return the facts of a saved image; ``MeasurementError`` for a configuration of another shape."""
     try:
-        return _facts(saved, name, now, tuple(repo_digests), tuple(repo_tags), tuple(platforms))
+        return _facts(saved, name, now, tuple(repo_digests), tuple(repo_tags), index)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MeasurementError(
             f"{name}: the image's configuration has another shape: {type(error).__name__} {error}.",
@@ -73,30 +97,46 @@ def image_facts(
 def files_of(layers: Sequence[Layer]) -> Files:
     """Return what is there once every layer lies on those below it."""
     setuid: dict[str, int] = {}
+    capabilities: dict[str, frozenset[str]] = {}
     tools: dict[str, str] = {}
     accounts: dict[str, str] = {}
-    secrets: dict[str, str] = {}
+    links: dict[str, str] = {}
     paths: set[str] = set()
     for layer in layers:
         gone = _hidden(layer, paths)
-        for table in (setuid, tools, accounts):
+        for table in (setuid, capabilities, tools, accounts, links):
             for path in [path for path in table if path in gone or path in layer.paths]:
                 del table[path]
         paths -= gone
         paths |= layer.paths
         setuid |= layer.setuid
+        capabilities |= layer.capabilities
         tools |= layer.tools
         accounts |= layer.accounts
-        for path, kind in layer.secrets.items():
-            secrets[path] = kind
-    hidden = {
-        path: f"{kind}, which a higher layer only hides"
-        for path, kind in secrets.items()
-        if path not in paths
-    }
+        links |= layer.links
     return Files(
-        setuid=setuid, tools=tools, accounts=accounts, secrets={**secrets, **hidden}, count=len(paths)
+        setuid=setuid,
+        capabilities=capabilities,
+        tools=tools,
+        secrets=tuple(_secrets(layers, paths)),
+        accounts=accounts,
+        links=links,
+        count=len(paths),
     )
+
+
+def _secrets(layers: Sequence[Layer], paths: set[str]) -> Iterator[LayerSecret]:
+    """Yield the secrets of all layers, also those of files that a higher layer takes away or replaces."""
+    for number, layer in enumerate(layers, 1):
+        for secret in layer.secrets:
+            replaced = any(secret.path in above.paths for above in layers[number:])
+            yield LayerSecret(
+                secret=secret,
+                layer=number,
+                layers=len(layers),
+                sha256=layer.sha256,
+                hidden=replaced or secret.path not in paths,
+            )
 
 
 def _hidden(layer: Layer, below: set[str]) -> set[str]:
@@ -114,7 +154,7 @@ def _facts(
     now: datetime,
     repo_digests: tuple[str, ...],
     repo_tags: tuple[str, ...],
-    platforms: tuple[str, ...],
+    index: Index | None,
 ) -> ImageFacts:
     config = saved.config.get("config") or {}
     parts = (saved.config["os"], saved.config["architecture"], saved.config.get("variant"))
@@ -130,12 +170,23 @@ def _facts(
         environment=tuple(_text(each) for each in config.get("Env") or ()),
         labels={_text(key): _text(value) for key, value in (config.get("Labels") or {}).items()},
         healthcheck=tuple(test) if test and test != ["NONE"] else None,
-        platforms=platforms or (own,),
+        platform=own,
+        index=index,
+        commands=tuple(_commands(config)),
         created=_time(saved.config.get("created")),
-        history=tuple(_text(each.get("created_by")) for each in saved.config.get("history") or ()),
+        history=tuple(
+            " ".join(filter(None, (_text(each.get("created_by")), _text(each.get("comment")))))
+            for each in saved.config.get("history") or ()
+        ),
         files=files_of(saved.layers),
         now=now,
     )
+
+
+def _commands(config: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("Entrypoint", "Cmd", "OnBuild", "Shell"):
+        yield from (_text(word) for word in config.get(key) or ())
+    yield from (_text(word) for word in (config.get("Healthcheck") or {}).get("Test") or ())
 
 
 def _time(text: Any) -> datetime | None:

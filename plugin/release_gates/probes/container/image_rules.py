@@ -8,12 +8,15 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from release_gates.probes.container import secret_patterns
+from release_gates.probes.container.capabilities import listed
 from release_gates.probes.container.image_facts import ImageFacts
+from release_gates.probes.container.oci_index import Index, serves
 from release_gates.probes.container.profile import Profile
 from release_gates.probes.container.rule import Fault, Undecided
 
 Check = Callable[[ImageFacts, Profile], Iterator[Fault]]
 
+MOST_SECRETS = 30
 NAMED = 5
 """So many paths stand in a sentence before "and N more"."""
 
@@ -24,7 +27,7 @@ def user(facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
     declared = f"USER {facts.user}" if facts.user else "no USER"
     if name in ("", "root") or (name.isdecimal() and int(name) == 0):
         yield Fault(declared=declared, effective="uid 0")
-    elif not name.isdecimal():
+    else:
         uid = _uid(facts, name)
         if uid is None:
             yield Fault(declared=declared, effective="a name that /etc/passwd does not have: it cannot start")
@@ -39,25 +42,36 @@ def size(facts: ImageFacts, profile: Profile) -> Iterator[Fault]:
 
 
 def secrets(facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
-    """IM03: in every layer, also where a higher one hides the file."""
+    """IM03: in every layer, also where a higher one hides the file. A secret itself is never shown."""
     for name in secret_patterns.in_environment(facts.environment):
         yield Fault(declared=f"ENV {name}", effective="whoever has the image has it")
     for name in secret_patterns.in_environment(
         tuple(f"{key}={value}" for key, value in facts.labels.items())
     ):
         yield Fault(declared=f"LABEL {name}", effective="whoever has the image has it")
-    for step in facts.history:
+    for name in secret_patterns.in_text(" ".join(facts.commands)):
+        yield Fault(declared=f"ENTRYPOINT, CMD or HEALTHCHECK: {name}", effective="`ps` shows it")
+    for number, step in enumerate(facts.history, 1):
         for name in secret_patterns.in_text(step):
-            yield Fault(declared=f"history: {name}", effective="`docker history` shows it")
-    for path, kind in sorted(facts.files.secrets.items()):
-        yield Fault(declared=f"/{path}", effective=kind)
+            place = f"history, step {number} of {len(facts.history)}: {name}"
+            yield Fault(declared=place, effective="`docker history` shows it")
+    for each in facts.files.secrets[:MOST_SECRETS]:
+        hidden = ", which a higher layer only hides" if each.hidden else ""
+        yield Fault(declared=each.place, effective=f"{each.secret.kind}{hidden}")
+    if more := facts.files.secrets[MOST_SECRETS:]:
+        yield Fault(declared=f"{len(more)} more places, from {more[0].place} on", effective="secrets too")
 
 
 def setuid(facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
-    """IM04."""
+    """IM04: by its mode, or by capabilities that the file gives whoever starts it."""
     if facts.files.setuid:
         shown = _listed([f"/{path} ({mode:04o})" for path, mode in sorted(facts.files.setuid.items())])
         yield Fault(declared=shown, effective="it runs with its owner's rights")
+    if facts.files.capabilities:
+        shown = _listed(
+            [f"/{path} ({listed(names)})" for path, names in sorted(facts.files.capabilities.items())]
+        )
+        yield Fault(declared=shown, effective="it gains capabilities", instead="setcap -r, or leave it out")
 
 
 def tools(facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
@@ -74,24 +88,41 @@ def healthcheck(facts: ImageFacts, profile: Profile) -> Iterator[Fault]:
 
 
 def platforms(facts: ImageFacts, profile: Profile) -> Iterator[Fault]:
-    """IM07."""
-    if absent := [each for each in profile.platforms if each not in facts.platforms]:
+    """IM07: an index counts only if it is this image's own."""
+    there = (facts.platform,) if facts.index is None else facts.index.platforms
+    if facts.index is not None:
+        _check_own(facts, facts.index)
+    if absent := [each for each in profile.platforms if not any(serves(found, each) for found in there)]:
         yield Fault(
-            declared=f"for {', '.join(facts.platforms)}", effective=f"nothing for {', '.join(absent)}"
+            declared=f"for {', '.join(there) or 'nothing'}", effective=f"nothing for {', '.join(absent)}"
         )
+
+
+def _check_own(facts: ImageFacts, index: Index) -> None:
+    """Raise ``Undecided`` unless the index is known by this image's digest, or names it for its platform."""
+    own = known_digests(facts)
+    named = [digest for platform, digest in index.images if serves(platform, facts.platform)]
+    if index.digest not in own and not own.intersection(named):
+        said = ", ".join(f"sha256:{digest[:12]}" for digest in named) or "no image"
+        raise Undecided(
+            f"the index names {said} for {facts.platform}, and the image is known as "
+            f"{', '.join(f'sha256:{digest[:12]}' for digest in sorted(own))}"
+        )
+
+
+def known_digests(facts: ImageFacts) -> frozenset[str]:
+    """Return every digest by which the engine or a registry knows the image, 64 hex digits each."""
+    names = (facts.identity, *facts.repo_digests)
+    return frozenset(name.rpartition("sha256:")[2] for name in names)
 
 
 def reference(facts: ImageFacts, profile: Profile) -> Iterator[Fault]:
     """IM08: the candidate's digest does where no registry knows the image."""
     tag = facts.name.rpartition("/")[2].partition("@")[0].partition(":")[2]
     by_digest = "@sha256:" in facts.name or facts.name.startswith("sha256:")
-    known = {
-        facts.identity.removeprefix("sha256:"),
-        *(each.rpartition("sha256:")[2] for each in facts.repo_digests),
-    }
     if tag == "latest" and not by_digest:
         yield Fault(declared=facts.name, effective="another image tomorrow")
-    elif profile.released and profile.released not in known:
+    elif profile.released and profile.released not in known_digests(facts):
         yield Fault(declared=f"sha256:{profile.released}", effective=f"the image is {facts.identity}")
     elif not (by_digest or facts.repo_digests or profile.released):
         yield Fault(declared=facts.name, effective="no registry and no candidate knows it by digest")
@@ -111,6 +142,7 @@ def origin(facts: ImageFacts, profile: Profile) -> Iterator[Fault]:
 
 def accounts(facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
     """IM10."""
+    _check_read(facts)
     for file, position in (("etc/passwd", 1), ("etc/shadow", 1)):
         for fields in _rows(facts, file):
             if len(fields) > position and fields[position] == "":
@@ -145,10 +177,19 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
 
 
 def _uid(facts: ImageFacts, name: str) -> int | None:
+    """Return the uid of a user as the engine finds it: a name comes first, also one of digits alone."""
+    _check_read(facts)
     for fields in _rows(facts, "etc/passwd"):
         if len(fields) > 2 and fields[0] == name and fields[2].isdecimal():
             return int(fields[2])
-    return None
+    return int(name) if name.isdecimal() else None
+
+
+def _check_read(facts: ImageFacts) -> None:
+    """Raise ``Undecided`` where accounts are behind a link: the layer holds them under another name."""
+    if facts.files.links:
+        shown = ", ".join(f"/{path} -> {to}" for path, to in sorted(facts.files.links.items()))
+        raise Undecided(f"accounts are behind a link, which is not followed: {shown}")
 
 
 def _rows(facts: ImageFacts, file: str) -> Iterator[list[str]]:

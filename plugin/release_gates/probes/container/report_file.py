@@ -1,4 +1,4 @@
-"""What a pipeline made of an image, in JSON: known vulnerabilities, an OCI index."""
+"""What a pipeline made of an image, in JSON: known vulnerabilities by Trivy or Grype."""
 
 from __future__ import annotations
 
@@ -45,28 +45,15 @@ class ScanReport:
 
 def read_scan(data: bytes, place: str) -> ScanReport:
     """Return the JSON of Trivy or Grype; ``MeasurementError`` (``container-report``) for another."""
-    document = _document(data, place)
+    found = document(data, place)
     try:
-        if "Results" in document or "SchemaVersion" in document:
-            return _trivy(document)
-        if "matches" in document:
-            return _grype(document)
+        if "Results" in found or "SchemaVersion" in found:
+            return _trivy(found)
+        if "matches" in found:
+            return _grype(found)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _unreadable(place, f"{type(error).__name__}: {error}") from None
-    raise _unreadable(place, "is neither Trivy's nor Grype's JSON")
-
-
-def read_platforms(data: bytes, place: str) -> tuple[str, ...]:
-    """Return the platforms of an OCI index or a Docker manifest list; attestations are none."""
-    document = _document(data, place)
-    try:
-        found = [each["platform"] for each in _listed(document["manifests"])]
-        names = [
-            "/".join(filter(None, (each["os"], each["architecture"], each.get("variant")))) for each in found
-        ]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _unreadable(place, f"{type(error).__name__}: {error}") from None
-    return tuple(name for name in names if not name.startswith("unknown"))
+        raise unreadable(place, f"{type(error).__name__}: {error}") from None
+    raise unreadable(place, "is neither Trivy's nor Grype's JSON")
 
 
 def _trivy(document: Mapping[str, Any]) -> ScanReport:
@@ -80,7 +67,7 @@ def _trivy(document: Mapping[str, Any]) -> ScanReport:
         digests=_digests(metadata.get("ImageID"), *(metadata.get("RepoDigests") or ())),
         created=_time(document["CreatedAt"]),
         database=None,
-        vulnerabilities=tuple(_of_trivy(_listed(document["Results"]))),
+        vulnerabilities=tuple(_of_trivy(listed(document["Results"]))),
     )
 
 
@@ -119,7 +106,7 @@ def _grype(document: Mapping[str, Any]) -> ScanReport:
                 severity=_severity(each["vulnerability"]["severity"]),
                 published=None,
             )
-            for each in _listed(document["matches"])
+            for each in listed(document["matches"])
         ),
     )
 
@@ -142,25 +129,28 @@ def _time(said: object) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _listed(value: object) -> list[Any]:
+def listed(value: object) -> list[Any]:
+    """Return a value that has to be a list; ``TypeError`` for another."""
     if not isinstance(value, list):
         raise TypeError(f"{type(value).__name__} where a list belongs")
     return value
 
 
-def _document(data: bytes, place: str) -> dict[str, Any]:
+def document(data: bytes, place: str) -> dict[str, Any]:
+    """Return the JSON object that a file holds; ``MeasurementError`` (``container-report``) for another."""
     if len(data) > LARGEST:
-        raise _unreadable(place, f"is larger than {LARGEST} bytes")
+        raise unreadable(place, f"is larger than {LARGEST} bytes")
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise _unreadable(place, f"is no JSON: {error}") from None
+        raise unreadable(place, f"is no JSON: {error}") from None
     if not isinstance(document, dict):
-        raise _unreadable(place, "is no JSON object")
+        raise unreadable(place, "is no JSON object")
     return document
 
 
-def _unreadable(place: str, problem: str) -> MeasurementError:
+def unreadable(place: str, problem: str) -> MeasurementError:
+    """Return the error for a report that is torn, or of another form."""
     return MeasurementError(
         f"{place}: {problem}.",
         slug="container-report",

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import random
+import struct
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from release_gates.probes.container.catalogue import ids
 from release_gates.probes.container.image_facts import ImageFacts, image_facts
 from release_gates.probes.container.image_rules import CHECKS
 from release_gates.probes.container.judging import Report, Selection, judge
+from release_gates.probes.container.oci_index import Index
 from release_gates.probes.container.profile import PROFILES
 from release_gates.probes.container.stream import read_ahead
 
@@ -40,6 +42,7 @@ CONFIG = {
 }
 ENGINE = File(path="/engine", content=b"\x7fELF" + b"engine" * 100)
 KEY = b"-----BEGIN " + b"OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n"
+STRIPE = b"// pay\nconst key = '" + b"sk_" + b"live_" + b"4eC39HqLyjWDarjtT1zdp7dc" + b"';\n"
 PASSWD = b"root:x:0:0:root:/root:/sbin/nologin\nengine:x:65532:65532::/:/sbin/nologin\n"
 
 
@@ -54,8 +57,15 @@ def image(
     )
 
 
-def f(path: str, content: bytes = b"x", mode: int = 0o644) -> File:
-    return File(path=path, content=content, mode=mode)
+def f(path: str, content: bytes = b"x", mode: int = 0o644, **more: Any) -> File:
+    return File(path=path, content=content, mode=mode, **more)
+
+
+def capable(permitted: int, version: int = 2) -> dict[str, str]:
+    """Return the header of a file with capabilities: ``struct vfs_cap_data``, as Docker writes it."""
+    words = [version << 24 | 1, permitted & 0xFFFFFFFF, 0, permitted >> 32, 0]
+    raw = struct.pack(f"<{len(words)}I", *words)
+    return {"SCHILY.xattr.security.capability": raw.decode("utf-8", "surrogateescape")}
 
 
 def facts(source: Image, *, name: str = "engine:1.4", released: bool = True) -> ImageFacts:
@@ -89,6 +99,7 @@ BAD: dict[str, tuple[str, Image]] = {
     "a password in ENV": ("IM03", image(Env=["DB_PASSWORD=hunter2"])),
     "a token in a label": ("IM03", image(Labels={**CONFIG["Labels"], "build.token": "hunter2"})),  # type: ignore[dict-item]
     "a password in the history": ("IM03", image(history=("RUN login --password hunter2",))),
+    "a password behind another word": ("IM03", image(history=("RUN export DB_PASSWORD=hunter2 && x",))),
     "a build argument in the history": ("IM03", image(history=("|1 NPM_TOKEN=hunter2 /bin/sh -c npm ci",))),
     "a key in a layer": ("IM03", image((f("/srv/config", KEY),))),
     "a key that a higher layer hides": ("IM03", image((f("/srv/config", KEY),), (f("/srv/.wh.config"),))),
@@ -99,6 +110,19 @@ BAD: dict[str, tuple[str, Image]] = {
         image((f("/root/.env", b"A=1"),), (f("/root/.env", b""),)),
     ),
     "a key over the edge of two pieces": ("IM03", image((f("/blob", b"\0" * ((1 << 20) - 20) + KEY),))),
+    "a password in a setting": ("IM03", image((f("/app/config.yaml", b"a: 1\ndb_password: hunter2\n"),))),
+    "a key under another name in a setting": (
+        "IM03",
+        image((f("/app/x.json", b'{"dbPassword": "hunter2"}'),)),
+    ),
+    "a token that detect-secrets knows": ("IM03", image((f("/app/run.js", STRIPE),))),
+    "a password on the command line": ("IM03", image(Cmd=["--password", "hunter2"])),
+    "a password in the healthcheck": (
+        "IM03",
+        image(Healthcheck={"Test": ["CMD-SHELL", "PGPASSWORD=hunter2 pg_isready"]}),
+    ),
+    "capabilities of a file": ("IM04", image((f("/bin/ping", mode=0o755, headers=capable(1 << 13)),))),
+    "capabilities of version 3": ("IM04", image((f("/bin/x", mode=0o755, headers=capable(1 << 38, 3)),))),
     "setuid": ("IM04", image((f("/bin/ping", mode=0o4755),))),
     "setgid": ("IM04", image((f("/bin/wall", mode=0o2755),))),
     "a shell": ("IM05", image((f("/usr/bin/dash", mode=0o755),))),
@@ -111,6 +135,10 @@ BAD: dict[str, tuple[str, Image]] = {
     "from the future": ("IM09", replace(image(), created="2027-01-01T00:00:00Z")),
     "no password in shadow": ("IM10", image((f("/etc/shadow", b"root::1:2:3:::\n"),))),
     "no password in passwd": ("IM10", image((f("/etc/passwd", b"root::0:0::/:/\n"),))),
+    "a name of digits that is uid 0": (
+        "IM01",
+        image((f("/etc/passwd", b"65532:x:0:7::/:/\n"),)),
+    ),
     "one uid for two": ("IM10", image((f("/etc/passwd", PASSWD + b"twin:x:65532:1::/:/\n"),))),
 }
 
@@ -163,11 +191,76 @@ def test_tags_and_digests() -> None:
     assert report(own, released=own.identity.removeprefix("sha256:")) == Report()
 
 
+def index(*images: tuple[str, str]) -> Index:
+    return Index(digest="1d" * 32, images=images)
+
+
 def test_platforms() -> None:
-    found = report(facts(image()), platforms=("linux/amd64", "linux/arm64"))
+    both = ("linux/amd64", "linux/arm64")
+    found = report(facts(image()), platforms=both)
     assert [each.rule.id for each in found.findings] == ["IM07"]
-    both = replace(facts(image()), platforms=("linux/amd64", "linux/arm64/v8", "linux/arm64"))
-    assert report(both, platforms=("linux/amd64", "linux/arm64")) == Report()
+    own = index(("linux/amd64", "c" * 64), ("linux/arm64/v8", "d" * 64))
+    assert report(replace(facts(image()), index=own), platforms=both) == Report()
+    less = replace(facts(image()), index=index(("linux/amd64", "c" * 64)))
+    assert [each.rule.id for each in report(less, platforms=both).findings] == ["IM07"]
+
+
+@pytest.mark.parametrize(
+    "images", [(), (("linux/amd64", "d" * 64),), (("linux/arm64", "c" * 64), ("linux/amd64", "d" * 64))]
+)
+def test_the_index_of_another_image_is_no_pass(images: tuple[tuple[str, str], ...]) -> None:
+    found = report(replace(facts(image()), index=index(*images)))
+    assert [doubt.rule.id for doubt in found.doubts] == ["IM07"]
+
+
+def test_an_image_that_was_pulled_by_the_digest_of_the_index_belongs_to_it() -> None:
+    pulled = replace(
+        facts(image()), index=index(("linux/amd64", "d" * 64)), repo_digests=(f"r/e@sha256:{'1d' * 32}",)
+    )
+    assert report(pulled) == Report()
+
+
+@pytest.mark.parametrize(
+    ("path", "config"),
+    [("/etc/passwd", {}), ("/etc/shadow", {}), ("/etc", {}), ("/etc/passwd", {"User": "app"})],
+)
+def test_accounts_behind_a_link_are_no_pass(path: str, config: dict[str, Any]) -> None:
+    """The layer holds the accounts under another name, so that nobody has read them."""
+    linked = image((f(path, b"", link="../srv/accounts"), f("/srv/accounts", b"root::0:0::/:/\n")), **config)
+    found = report(facts(linked))
+    assert {doubt.rule.id for doubt in found.doubts} == {"IM01", "IM10"}
+    mended = replace(
+        linked,
+        layers=(
+            *linked.layers,
+            (
+                f("/etc/.wh." + path.rpartition("/")[2]),
+                f(f"/.wh{path}".replace("/.wh/etc", "/.wh.etc") if path == "/etc" else "/x"),
+            ),
+        ),
+    )
+    assert report(facts(mended)).of("IM10") == Report()
+
+
+def test_a_secret_is_named_by_layer_path_and_line_and_never_shown() -> None:
+    key = b"1\n2\n" + KEY
+    found = report(
+        facts(image((f("/srv/a", key),), (f("/srv/.wh.a"), f("/srv/b.env", b"\nA=1\nAPI_KEY=hunter2\n"))))
+    )
+    said = [each.sentence for each in found.findings]
+    assert len(said) == 2
+    assert "/srv/a, line 3, layer 2 of 3 (sha256:" in said[0]
+    assert "a private key, which a higher layer only hides" in said[0]
+    assert "/srv/b.env, line 3, layer 3 of 3" in said[1]
+    assert "in effect: a value for API_KEY." in said[1]
+    assert not [each for each in said if "hunter2" in each or "b3Blb" in each]
+
+
+def test_many_secrets_are_counted() -> None:
+    many = tuple(f(f"/srv/{number}.pem", KEY) for number in range(40))
+    said = [each.sentence for each in report(facts(image(many))).findings]
+    assert len(said) == 31
+    assert "10 more places" in said[-1]
 
 
 def test_a_signature_that_is_asked_for_is_never_taken_for_granted() -> None:
@@ -284,12 +377,13 @@ def _archive_of(layer: bytes, diff_id: str = "") -> bytes:
 
 def test_reading_ahead_loses_nothing_and_tells_what_went_wrong() -> None:
     def source(count: int) -> Iterator[bytes]:
-        yield from (bytes([number]) for number in range(count))
+        yield from (bytes([number]) * 100_000 for number in range(count))
         raise OSError("the engine went away")
 
     assert b"".join(read_ahead(chunks(DATA, 1000))) == DATA
     reader = read_ahead(source(20), depth=2)
-    assert [next(reader) for _ in range(20)] == [bytes([number]) for number in range(20)]
+    before = b"".join(next(reader) for _ in range(4))
+    assert before == b"".join(bytes([number]) * 100_000 for number in range(20))
     with pytest.raises(OSError, match="went away"):
         next(reader)
     given_up = read_ahead(source(200), depth=1)

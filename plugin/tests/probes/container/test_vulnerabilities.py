@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from release_gates.errors import MeasurementError
 from release_gates.model.severity import Severity
-from release_gates.probes.container.report_file import ScanReport, read_platforms, read_scan
+from release_gates.probes.container.oci_index import read_index
+from release_gates.probes.container.report_file import ScanReport, read_scan
 from release_gates.probes.container.rule import Undecided
 from release_gates.probes.container.settings import ContainerSettings
 from release_gates.probes.container.vulnerabilities import blocking, check_fresh
@@ -174,8 +175,14 @@ def test_platforms_of_an_index() -> None:
         {"os": "linux", "architecture": "arm64", "variant": "v8"},
         {"os": "unknown", "architecture": "unknown"},
     ]
-    index = json.dumps({"manifests": [{"platform": each} for each in entries]}).encode()
-    assert read_platforms(index, "index.json") == ("linux/amd64", "linux/arm64/v8")
-    for torn in (b"{}", b'{"manifests": [{}]}', b'{"manifests": {}}'):
+    manifests = [{"platform": each, "digest": f"sha256:{DIGEST}"} for each in entries]
+    found = read_index(json.dumps({"manifests": manifests}).encode(), "index.json")
+    assert found.images == (("linux/amd64", DIGEST), ("linux/arm64/v8", DIGEST))
+    for torn in (
+        b"{}",
+        b'{"manifests": [{}]}',
+        b'{"manifests": {}}',
+        b'{"manifests": [{"digest": "sha256:1"}]}',
+    ):
         with pytest.raises(MeasurementError, match="container-report"):
-            read_platforms(torn, "index.json")
+            read_index(torn, "index.json")
