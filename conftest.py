@@ -6,6 +6,7 @@ pytest_plugins = [
     "release_gates.probes.coverage.fixtures",
     "release_gates.probes.junit.fixtures",
     "release_gates.probes.kubernetes.fixtures",
+    "release_gates.probes.load.fixtures",
     "release_gates.probes.machine.fixtures",
     "release_gates.probes.sarif.fixtures",
     "release_gates.probes.sbom.fixtures",

@@ -12,8 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from release_gates.testing import GateProject
+
+settings.register_profile("patient", deadline=None)  # no test fails on time
+settings.load_profile("patient")
 
 SERVER = Path(__file__).with_name("warm_interpreter.py")
 OURS = "-p no:hypothesispytest -p no:anyio"

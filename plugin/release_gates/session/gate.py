@@ -166,7 +166,7 @@ class Gate:
             self._measure_quantile(f"{name}.p{quantile * 100:g}", ordered, self._unit(name, unit), quantile)
 
     def record(self, measurement: Measurement) -> None:
-        """Record what a probe made of its samples: a quantile, a share, a series, an interval; see ``measure``."""
+        """Record what a probe made of its samples: a quantile, a share, a series; see ``measure``."""
         if not measurement.absent:
             self._number(measurement.name, measurement.value)
             self._unit(measurement.name, measurement.unit)

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from release_gates.probes.load.buckets import quantile
-from release_gates.probes.load.plan import Threshold
 from release_gates.probes.load.recording import Health
 
 OFFERED = 0.99
 """A generator sends this share of what it was asked for, or says nothing about the target."""
 LAG_S = 0.005
 LAG_SHARE = 0.05
-"""Its own delays are at most 5 ms at the 99th percentile, and 5 % of the tightest limit."""
+"""Its own delays are below 5 ms at the 99th percentile, and below 5 % of each limit that is judged."""
 CPU = 0.8
 """With more of a core than that it measures its own queue."""
 
 
-def unfit(health: Health, thresholds: Sequence[Threshold]) -> str:
-    """Return why a generator's run cannot decide anything about the target; "" for a fit one.
+def unfit(health: Health) -> str:
+    """Return why a generator's run cannot decide anything about the target; "" for a fit one."""
+    findings = (_silent(health), _short(health), _late(health, LAG_S), _busy(health))
+    return _said("; ".join(filter(None, findings)))
 
-    ``health`` is of the blocks that are judged, ``thresholds`` what policy limits.
-    """
-    findings = (_silent(health), _short(health), _late(health, thresholds), _busy(health))
-    because = "; ".join(filter(None, findings))
+
+def too_late(health: Health, edges_s: Iterable[float]) -> str:
+    """Return why a generator's own delays leave these limits of a latency open; "" where they do not."""
+    return _said(_late(health, min([LAG_S, *(LAG_SHARE * edge_s for edge_s in edges_s)])))
+
+
+def _said(because: str) -> str:
     return f"the generator, not the target: {because}" if because else ""
 
 
@@ -44,9 +48,8 @@ def _short(health: Health) -> str:
     )
 
 
-def _late(health: Health, thresholds: Sequence[Threshold]) -> str:
+def _late(health: Health, most_s: float) -> str:
     lag_s = quantile(health.lag, 0.99)
-    most_s = min([LAG_S, *(LAG_SHARE * threshold.edge_s for threshold in thresholds)])
     if lag_s is None or lag_s < most_s:
         return ""
     return f"its own delays have a p99 of {lag_s * 1000:.3g} ms; below {most_s * 1000:.3g} ms is needed"

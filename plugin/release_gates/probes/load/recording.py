@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from release_gates.probes.load.frames import BlockHealth, Cell, Progress
 from release_gates.probes.load.plan import BLOCK_S
@@ -80,10 +80,10 @@ class Recording:
         return {
             "block_s": BLOCK_S,
             "endpoints": {
-                endpoint: {str(block): asdict(tally) for block, tally in sorted(tallies.items())}
+                endpoint: {str(block): tally for block, tally in sorted(tallies.items())}
                 for endpoint, tallies in sorted(self.tallies.items())
             },
-            "generator": {str(block): asdict(health) for block, health in sorted(self.health.items())},
+            "generator": {str(block): health for block, health in sorted(self.health.items())},
         }
 
     @property

@@ -7,11 +7,8 @@ from collections import Counter
 import pytest
 
 from release_gates.probes.load.buckets import bucket_of
-from release_gates.probes.load.health import unfit
-from release_gates.probes.load.plan import Threshold
+from release_gates.probes.load.health import too_late, unfit
 from release_gates.probes.load.recording import Health
-
-LIMITS = (Threshold(edge_s=0.5),)
 
 
 def health(
@@ -23,9 +20,9 @@ def health(
 
 
 def test_a_fit_generator_has_nothing_to_say() -> None:
-    assert unfit(health(), LIMITS) == ""
-    assert unfit(health(offered=990), LIMITS) == ""
-    assert unfit(health(asked=0, offered=0), LIMITS) == ""  # closed loops are asked for no rate
+    assert unfit(health()) == ""
+    assert unfit(health(offered=990)) == ""
+    assert unfit(health(asked=0, offered=0)) == ""  # closed loops are asked for no rate
 
 
 @pytest.mark.parametrize(
@@ -40,10 +37,12 @@ def test_a_fit_generator_has_nothing_to_say() -> None:
     ],
 )
 def test_an_unfit_generator_says_why(found: Health, because: str) -> None:
-    assert unfit(found, LIMITS).startswith("the generator, not the target: ")
-    assert because in unfit(found, LIMITS)
+    assert unfit(found).startswith("the generator, not the target: ")
+    assert because in unfit(found)
 
 
 def test_a_tight_limit_needs_a_more_exact_generator() -> None:
-    assert unfit(health(lag_s=0.0004), (Threshold(edge_s=0.001),)) != ""
-    assert unfit(health(lag_s=0.00004), (Threshold(edge_s=0.001),)) == ""
+    assert unfit(health(lag_s=0.0004)) == ""
+    assert "below 0.05 ms is needed" in too_late(health(lag_s=0.0004), [0.5, 0.001])
+    assert too_late(health(lag_s=0.00004), [0.001]) == ""
+    assert too_late(health(lag_s=0.004), []) == ""

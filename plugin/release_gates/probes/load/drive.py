@@ -1,0 +1,104 @@
+"""One run against one target: the generator, what is seen of the target meanwhile, and what both tell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from release_gates.errors import MeasurementError
+from release_gates.probes.load.generator import Ended, Generator, Watch
+from release_gates.probes.load.health import unfit
+from release_gates.probes.load.plan import BLOCK_S, Phase, Plan
+from release_gates.probes.load.recording import Recording
+from release_gates.probes.load.resources import Observer, Usage
+from release_gates.probes.load.settings import UNJUDGED
+from release_gates.probes.load.targets import Target
+
+RECORDING = "recording.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What came of one run.
+
+    ``usage`` are the target's resources, empty where its process is not known; ``started_s`` is the first
+    request's moment on the host's monotonic clock.
+    """
+
+    plan: Plan
+    ended: Ended
+    recording: Recording
+    usage: tuple[Usage, ...]
+    started_s: float
+
+    @property
+    def stopped(self) -> str:
+        """Why it was ended early, "" for a whole run."""
+        return self.ended.because if self.ended.how == "stopped" else ""
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The tags of the phases that are judged."""
+        return tuple(phase.tag for phase in self.plan.phases if phase.tag not in UNJUDGED)
+
+    @property
+    def unfit(self) -> str:
+        """Why the generator's run decides nothing about the target, "" for one that does."""
+        return unfit(self.recording.condition(self.blocks(*self.judged)))
+
+    def blocks(self, *tags: str) -> tuple[int, ...]:
+        """Return the blocks of the phases with these tags, whole ones only where the run was ended early."""
+        last = int(self.recording.at_s / BLOCK_S) if self.stopped else None
+        found = [block for tag, each in spans(self.plan.phases).items() if tag in tags for block in each]
+        return tuple(block for block in found if last is None or block < last)
+
+
+def spans(phases: Sequence[Phase]) -> dict[str, range]:
+    """Return the blocks of each phase."""
+    found, first = {}, 0
+    for phase in phases:
+        last = first + round(phase.seconds / BLOCK_S)
+        found[phase.tag] = range(first, last)
+        first = last
+    return found
+
+
+def drive(plan: Plan, target: Target, *, folder: Path, watch: Watch) -> Run:
+    """Run a plan against a target.
+
+    ``MeasurementError`` where the generator could not do it or did not come to an end: there is no evidence
+    then, neither for nor against the target.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = Generator("open" if plan.traffic else "locust", plan, folder=folder, environ=os.environ)
+    with Observer(target.pid) as observer:
+        ended = generator.run(watch)
+    _keep(generator.recording, folder)
+    if ended.how in ("failed", "died") or generator.started_s is None:
+        raise MeasurementError(
+            f"load on {plan.target}: {_what(ended)}",
+            slug=f"load-{ended.how}",
+            hint=f"What was seen until then is in {folder}.",
+        )
+    return Run(
+        plan=plan,
+        ended=ended,
+        recording=generator.recording,
+        usage=tuple(observer.seen),
+        started_s=generator.started_s,
+    )
+
+
+def _what(ended: Ended) -> str:
+    if ended.how == "died":
+        return f"the generator died: {ended.because}"
+    return ended.because or "the generator could not do it, and did not say why"
+
+
+def _keep(recording: Recording, folder: Path) -> None:
+    """Write what was seen to ``RECORDING``, for people and for the evidence."""
+    (folder / RECORDING).write_bytes(msgspec.json.encode(recording.plain()))

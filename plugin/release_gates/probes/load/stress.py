@@ -1,0 +1,53 @@
+"""What one step of a stress run was, and where the knee is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from release_gates.judge.limits import judge_rule
+from release_gates.model.limit import LimitRule
+from release_gates.model.measurement import Measurement
+from release_gates.model.outcome import Outcome
+from release_gates.probes.load.drive import Run
+from release_gates.probes.load.knee import Kept, Step, bracket
+from release_gates.probes.load.limits import rules_for
+from release_gates.probes.load.measuring import measurements
+from release_gates.probes.load.plan import Phase
+
+STEP = "step"
+_SETTLE_S = 1.0
+
+
+def step_phases(rate: float, seconds: float) -> tuple[Phase, ...]:
+    """Return the phases of one step: a second to get there, then the step."""
+    return (Phase(tag="warmup", seconds=_SETTLE_S, rate=rate), Phase(tag=STEP, seconds=seconds, rate=rate))
+
+
+def kept(run: Run, rules: Sequence[LimitRule]) -> Kept:
+    """Tell whether a step kept the limits of latency and errors that policy has for its endpoints."""
+    if run.unfit:
+        return "unfit"
+    outcomes = [
+        judge_rule(LimitRule(name=rule.name, limit=rule.limit), measurement, live=None).outcome
+        for measurement in measurements(run, rules)
+        for rule in rules_for(rules, measurement.name)
+        if rule.limit is not None and (measurement.tail is not None or measurement.share is not None)
+    ]
+    if Outcome.FAIL in outcomes:
+        return "broken"
+    return "kept" if outcomes and all(outcome is Outcome.PASS for outcome in outcomes) else "open"
+
+
+def knee(name: str, tried: Sequence[Step]) -> Measurement:
+    """Return the rate up to which every limit was kept, as the interval that is proven."""
+    low, high = bracket(tried)
+    if low is None and high is None:
+        steps = ", ".join(f"{step.rate:g} req/s {step.kept}" for step in tried)
+        return Measurement(name=name, absent="inconclusive", because=f"no step was decided: {steps}")
+    return Measurement(
+        name=name,
+        value=low or 0.0,
+        unit="req/s",
+        samples=len(tried),
+        interval=(low or 0.0, high),
+    )
