@@ -53,7 +53,7 @@ NO_IO = {
 }
 SDKS = {"docker", "kubernetes", "locust", "testinfra", "scipy", "sqlalchemy"}
 NOT_AT_START = SDKS | {"httpx", "rich", "click", "defusedxml", "junitparser", "coverage", "jinja2"}
-NOT_AT_START |= {"prometheus_client"}
+NOT_AT_START |= {"prometheus_client", "uvloop", "httptools"}
 
 
 def modules() -> Iterator[tuple[Path, str]]:
