@@ -27,10 +27,16 @@ from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Event, Promoted
 from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.record import canonical
-from release_gates.model.verdict import Verdict
+from release_gates.model.verdict import Verdict, taken_back
 from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.selection import expected_in
-from release_gates.report.text import MOST_REASONS, explanation_lines, verdict_lines, wrapped
+from release_gates.report.text import (
+    MOST_REASONS,
+    explanation_lines,
+    taken_back_lines,
+    verdict_lines,
+    wrapped,
+)
 from release_gates.session.deciding import exit_status
 from release_gates.session.ending import NOT_PROVEN
 from release_gates.session.run import RUN_VARIABLE, Run, new_run_id
@@ -50,16 +56,23 @@ def run(project: Project, environment: str, pytest_arguments: tuple[str, ...]) -
     evidence = started.default_evidence()
     started.begin([evidence])
     status = _pytest(project, environment, started.id, evidence, pytest_arguments)
-    verdict = _view(project.ledger(), started.id)
-    if verdict.verdict is None:
+    view = _view(project.ledger(), started.id)
+    if view.verdict is None:
         closed = _close_unfinished(started, evidence, status)
         project.say(closed, verdict_lines(closed, head=started.head, width=width()))
         sys.exit(status if status > 1 or closed.is_observed else NOT_PROVEN)
-    if project.json:
-        project.say(verdict.verdict, [])
-    if verdict.observed:
+    verdict = _reading(view, view.verdict)
+    lines: list[str] = []
+    if verdict.promotes and status and not verdict.is_observed:
+        reason = f"pytest ended with exit status {status} after its verdict"
+        started.take_back(reason)
+        verdict = taken_back(verdict, reason)
+        lines = taken_back_lines(verdict, head=started.head, width=width())
+    if project.json or lines:
+        project.say(verdict, lines)
+    if view.observed:
         sys.exit(status)  # pytest's own last word: ours stops nothing
-    decided = exit_status(0, verdict.verdict) if not verdict.invalidated else NOT_PROVEN
+    decided = exit_status(0, verdict)
     sys.exit(max(status, decided) if status > 1 else decided)
 
 
@@ -101,11 +114,11 @@ def explain(project: Project, environment: str, run_id: str | None, every: bool)
             slug="unknown-run",
             hint=f"`release-gates run {environment}` makes one; `release-gates status` lists them.",
         )
-    verdict = chosen[-1].verdict
-    if verdict is None:
+    if (decided := chosen[-1].verdict) is None:
         sentence = f"run {chosen[-1].started.run} has no verdict: it is in progress, or was killed"
         project.say({"run": chosen[-1].started.run, "verdict": None, "because": sentence}, [sentence])
         sys.exit(NOT_PROVEN)
+    verdict = _reading(chosen[-1], decided)
     owners = {gate.name: gate.owner for gate in verdict.gates}
     most = len(verdict.reasons) if every else MOST_REASONS
     lines = list(explanation_lines(verdict, owners, width=width(), most=most))
@@ -213,6 +226,11 @@ def _close_unfinished(started: Run, evidence: Path, status: int) -> Verdict:
         writer = EvidenceWriter(evidence, started.header(words, ()))
         started.end_evidence(writer, [f"pytest ended with exit status {status} before it measured anything"])
     return started.conclude([read_evidence(evidence)])
+
+
+def _reading(view: RunView, verdict: Verdict) -> Verdict:
+    """Return how a run's verdict reads now: one that was invalidated is no PROMOTE."""
+    return taken_back(verdict, view.invalidated) if view.invalidated else verdict
 
 
 def _runs(ledger: Ledger) -> tuple[RunView, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Literal
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.record import SCHEMA, Record
@@ -74,6 +74,23 @@ def first_of(reasons: Sequence[Reason]) -> str:
     where = f"{first.gate}: " if first.gate else ""
     more = f" ({others} more reason{'s' if others > 1 else ''})" if others else ""
     return f"{where}{first.sentence}{more}"
+
+
+def taken_back(verdict: Verdict, reason: str) -> Verdict:
+    """Return how a verdict reads after its run was invalidated: HOLD, whatever was decided.
+
+    For telling only: the ledger keeps the verdict as it was decided, and the invalidation beside it.
+    """
+    own = Reason(outcome=Outcome.ERROR, sentence=f"the run was invalidated: {reason}")
+    broken = verdict.kind == "broken"
+    reasons = (*verdict.reasons, own) if broken else (own, *verdict.reasons)
+    return structs.replace(
+        verdict,
+        verdict="HOLD",
+        kind="broken" if broken else "not proven",
+        because=first_of(reasons),
+        reasons=reasons,
+    )
 
 
 class CandidateName(Record, frozen=True, kw_only=True):

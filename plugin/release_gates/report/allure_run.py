@@ -44,6 +44,12 @@ def verdict_result(
     }
 
 
+def attached(file: str, at_ms: int) -> dict[str, Any]:
+    """Return ``*-globals.json``, by which Allure shows the release page beside all results."""
+    page = {"name": "Release page", "source": file, "type": "text/html", "timestamp": at_ms}
+    return {"attachments": [page]}
+
+
 def missing_result(test: str, gate: GateSpec, environment: str, uuid: str, at_ms: int) -> dict[str, Any]:
     """Return the synthetic result of an expected test that never ran."""
     because = f"MISSING: gates/expected/{gate.name}.txt expects this test; it did not run"

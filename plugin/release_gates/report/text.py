@@ -43,6 +43,19 @@ def verdict_lines(verdict: Verdict, *, head: str, width: int = 80) -> list[str]:
     ]
 
 
+def taken_back_lines(verdict: Verdict, *, head: str, width: int = 80) -> list[str]:
+    """Return what is said after a verdict that counts no more; ``verdict`` is how it reads now."""
+    return [
+        rule(f"{verdict.title}: entry to {verdict.environment}", width),
+        *wrapped("The verdict of this run counts no more, whatever stands above.", width),
+        *wrapped(f"{verdict.because}.", width),
+        "",
+        *wrapped(subject(verdict), width),
+        *wrapped(f"next: {next_command(verdict)}", width),
+        *wrapped(f"ledger head {head}", width),
+    ]
+
+
 def observed_sentence(verdict: Verdict) -> str:
     """Return what it means that an entry is only observed; "" where it is enforced."""
     if not verdict.is_observed:

@@ -20,6 +20,7 @@ from release_gates.model.evidence import TestRecord
 from release_gates.model.verdict import Verdict
 from release_gates.policy.selection import expected_in
 from release_gates.report.allure_run import (
+    attached,
     environment_properties,
     executor,
     lost_result,
@@ -50,6 +51,8 @@ class AllureRun:
         self._measured: list[TestRecord] = []
         self._lost: list[TestRecord] = []
         """Tests whose process died: it never wrote what Allure had of them."""
+        self._uuid = str(uuid4())
+        """Of the verdict and the page, so that what is told later takes the place of what was told before."""
         self._older = 0
         self._began = datetime.now(UTC)
 
@@ -65,31 +68,42 @@ class AllureRun:
         if record.measurements:
             self._measured.append(record)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_gate_decided(self, verdict: Verdict, head: str) -> None:
         """Tell of the run. What cannot be written is said, and changes no verdict."""
         try:
             self._write(verdict, head)
+            self._write_tests(verdict)
         except (OSError, GateError) as error:
             self._say(f"Allure was not told everything: {error}")
         if self._older:
             self._say(_stale(self._folder, self._older))
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_gate_taken_back(self, verdict: Verdict, head: str) -> None:
+        """Put how the verdict reads now in the place of everything that was told of it."""
+        try:
+            self._write(verdict, head)
+        except (OSError, GateError) as error:
+            self._say(f"Allure may still show what was decided before: {error}")
+
     def _write(self, verdict: Verdict, head: str) -> None:
-        at = milliseconds(verdict.decided)
         began = milliseconds(self._began)  # results are shown in the order of their beginning
         notes = [_stale(self._folder, self._older)] if self._older else []
-        self._result(verdict_result(verdict, head, str(uuid4()), began, notes))
-        for result in self._unheard(at):
-            self._result(result)
-        environment = self._briefing.deciding
-        if environment is not None:
-            self._json(f"{verdict.run}-perf.json", list(performance(self._measured, environment)))
+        self._result(verdict_result(verdict, head, self._uuid, began, notes))
         self._text("environment.properties", environment_properties(verdict, host_facts(), head))
         if (found := executor(os.environ)) is not None:
             self._json("executor.json", {**found, "reportName": f"{verdict.title}: {verdict.environment}"})
         told = {"title": verdict.title, "run": verdict.run, "variables": variables(verdict)}
         self._json("release-gates.json", told)
         self._page(verdict, head)
+
+    def _write_tests(self, verdict: Verdict) -> None:
+        for result in self._unheard(milliseconds(verdict.decided)):
+            self._result(result)
+        environment = self._briefing.deciding
+        if environment is not None:
+            self._json(f"{verdict.run}-perf.json", list(performance(self._measured, environment)))
 
     def _unheard(self, at: int) -> Iterator[dict[str, Any]]:
         environment = self._briefing.deciding
@@ -110,20 +124,22 @@ class AllureRun:
                 yield lost_result(record.id, because, spec, environment.name, str(uuid4()), at)
 
     def _page(self, verdict: Verdict, head: str) -> None:
-        import allure
-
-        attach = getattr(allure, "global_attach", None)
-        if attach is None:
-            self._say("The release page is not attached: allure-pytest is older than 2.16.")
-            return
         text, base = setting(self._config, "ledger")
         events = tuple(open_ledger(text, base=base, state=self._briefing.state).events())
         for view in runs(events):
             if view.started.run == verdict.run:
+                stands = f"This run was invalidated: {view.invalidated}" if view.invalidated else ""
                 release = release_of(
-                    events, view, root=self._config.rootpath, made=datetime.now(UTC), head=head
+                    events,
+                    view,
+                    root=self._config.rootpath,
+                    made=datetime.now(UTC),
+                    head=head,
+                    stands=stands,
                 )
-                attach(page(release), name="Release page", attachment_type=allure.attachment_type.HTML)
+                name = f"{self._uuid}-attachment.html"
+                self._text(name, page(release))
+                self._json(f"{self._uuid}-globals.json", attached(name, milliseconds(verdict.decided)))
 
     def _result(self, result: dict[str, Any]) -> None:
         self._json(f"{result['uuid']}-result.json", result)

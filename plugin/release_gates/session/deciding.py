@@ -12,10 +12,11 @@ from release_gates.ledger.evidence import EvidenceWriter, read_evidence
 from release_gates.model.evidence import TestRecord
 from release_gates.model.gate import EnvironmentPolicy, Policy
 from release_gates.model.outcome import Outcome, Severity
-from release_gates.model.verdict import Verdict
+from release_gates.model.verdict import Verdict, taken_back
 from release_gates.policy.selection import expected_in
 from release_gates.session.ending import NOT_PROVEN, Ending, enough_failed
 from release_gates.session.missing import missing_reports
+from release_gates.session.outcomes import sentence
 from release_gates.session.recording import Recording
 from release_gates.session.run import Run
 
@@ -52,6 +53,7 @@ class Deciding:
         self._failed: set[str] = set()
         self._ran: set[str] = set()
         self._status: int | None = None
+        self._verdict: Verdict | None = None
         self._enough = False
         self._writer: EvidenceWriter | None = None
         self._session: pytest.Session | None = None
@@ -146,6 +148,7 @@ class Deciding:
         except BaseException as error:
             self._ending.raised(error)
             self._decide(session)
+            _leave(session, error)
             raise
         self._decide(session)
         return result
@@ -164,19 +167,69 @@ class Deciding:
         interrupted = self._enough and session.exitstatus == pytest.ExitCode.INTERRUPTED
         status = pytest.ExitCode.TESTS_FAILED if interrupted else session.exitstatus
         session.exitstatus = self._status = exit_status(int(status), verdict, foreign=foreign)
-        self._config.hook.pytest_gate_decided(config=self._config, verdict=verdict, head=self._run.head)
+        self._verdict = verdict
+        self._tell(session, verdict)
+
+    def _tell(self, session: pytest.Session, verdict: Verdict) -> None:
+        """Tell everybody; whoever breaks at it takes a PROMOTE back, and ends nothing else."""
+        try:
+            self._config.hook.pytest_gate_decided(config=self._config, verdict=verdict, head=self._run.head)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a report of anybody's, of any kind
+            self._take_back(session, f"a plugin broke when it was told of the verdict: {sentence(error)}")
+        except BaseException as error:
+            self._take_back(session, f"interrupted while the verdict was told: {sentence(error)}")
+            raise
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_unconfigure(self) -> Generator[None, object, object]:
         """Have the last word: whatever changed the exit status after the verdict takes a PROMOTE back."""
-        result = yield
         session, decided = self._session, self._status
-        if session is not None and decided is not None and int(session.exitstatus) != decided:
-            self._run.take_back(
-                f"after the verdict the exit status went from {decided} to {session.exitstatus}"
+        try:
+            result = yield
+        except BaseException as error:
+            if session is not None and decided is not None:
+                self._take_back(session, f"a plugin broke after the verdict: {sentence(error)}")
+                _leave(session, error)
+            raise
+        if session is not None and decided is not None and int(session.exitstatus) != self._status:
+            self._take_back(
+                session, f"after the verdict the exit status went from {decided} to {session.exitstatus}"
             )
-            session.exitstatus = max(int(session.exitstatus), decided) or NOT_PROVEN
         return result
+
+    def _take_back(self, session: pytest.Session, reason: str) -> None:
+        """Invalidate a run that could promote, and have every report follow. A HOLD stays as it is."""
+        session.exitstatus = self._status = max(int(session.exitstatus), self._status or 0) or NOT_PROVEN
+        verdict = self._verdict
+        if verdict is None or not (verdict.promotes or verdict.is_observed):
+            self._say(reason)
+            return
+        try:
+            self._run.take_back(reason)
+        except GateError as error:
+            self._say(f"NOT taken back, as the ledger refused: {error}. {_by_hand(self._run.id, reason)}")
+        try:
+            now = taken_back(verdict, reason)
+            hook, head = self._config.hook.pytest_gate_taken_back, self._run.head
+            hook(config=self._config, verdict=now, reason=reason, head=head)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
+            self._say(f"The run was taken back, and a plugin broke when it was told: {sentence(error)}")
+
+    def _say(self, text: str) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None:
+            terminal.ensure_newline()
+            terminal.write_line(text)
+
+
+def _leave(session: pytest.Session, error: BaseException) -> None:
+    """Put our exit status in the place of one that somebody wants to leave with, such as ``sys.exit(0)``."""
+    if isinstance(error, SystemExit):
+        raise SystemExit(int(session.exitstatus)) from error
+
+
+def _by_hand(run: str, reason: str) -> str:
+    return f'Somebody has to: release-gates invalidate {run} --reason "{reason}"'
 
 
 def exit_status(pytest_status: int, verdict: Verdict, *, foreign: bool = False) -> int:

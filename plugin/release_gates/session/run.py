@@ -221,7 +221,7 @@ class Run:
             )
 
     def take_back(self, reason: str) -> None:
-        """Invalidate this run after its verdict."""
+        """Invalidate this run after its verdict; the file says so also where the ledger refuses."""
         now = datetime.now(UTC)
-        self._ledger.append(RunInvalidated(run=self.id, by=ITS_OWN, reason=reason), at=now)
         write_hold(self._state, self._environment.name, reason, run=self.id, at=now)
+        self._ledger.append(RunInvalidated(run=self.id, by=ITS_OWN, reason=reason), at=now)

@@ -9,7 +9,7 @@ import pytest
 from release_gates.model.figures import figure
 from release_gates.model.measurement import Measurement
 from release_gates.model.verdict import Verdict
-from release_gates.report.text import rule, verdict_lines
+from release_gates.report.text import rule, taken_back_lines, verdict_lines
 from release_gates.session.marks import LEFT_OUT
 from release_gates.session.outcomes import attempts
 
@@ -19,22 +19,38 @@ MOST_SHOWN = 40
 class VerdictBlock:
     """Prints the verdict after everything else."""
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_gate_decided(self, config: pytest.Config, verdict: Verdict, head: str) -> None:
-        """Print what was decided and why."""
-        terminal = config.pluginmanager.get_plugin("terminalreporter")
-        if terminal is None:
-            return
-        width = max(60, terminal._tw.fullwidth)
-        terminal.ensure_newline()
-        for number, line in enumerate(verdict_lines(verdict, head=head, width=width)):
-            terminal.write_line(line, bold=number == 0, green=number == 0 and verdict.promotes)
+        """Print what was decided and why, before anybody else can break."""
+        if (terminal := _terminal(config)) is not None:
+            _print(terminal, verdict_lines(verdict, head=head, width=_width(terminal)), go=verdict.promotes)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_gate_taken_back(self, config: pytest.Config, verdict: Verdict, head: str) -> None:
+        """Print that what was decided counts no more."""
+        if (terminal := _terminal(config)) is not None:
+            _print(terminal, taken_back_lines(verdict, head=head, width=_width(terminal)), go=False)
 
     def pytest_gate_part_measured(self, config: pytest.Config, evidence: Path) -> None:
         """Say that this was a part."""
-        terminal = config.pluginmanager.get_plugin("terminalreporter")
-        if terminal is not None:
+        if (terminal := _terminal(config)) is not None:
             terminal.ensure_newline()
             terminal.write_line(f"PART: evidence in {evidence}; nothing was decided.")
+
+
+def _terminal(config: pytest.Config) -> pytest.TerminalReporter | None:
+    found: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    return found
+
+
+def _width(terminal: pytest.TerminalReporter) -> int:
+    return min(200, max(60, terminal._tw.fullwidth))
+
+
+def _print(terminal: pytest.TerminalReporter, lines: list[str], *, go: bool) -> None:
+    terminal.ensure_newline()
+    for number, line in enumerate(lines):
+        terminal.write_line(line, bold=number == 0, green=number == 0 and go)
 
 
 class Showing:

@@ -191,6 +191,34 @@ def test_a_promote_is_green(project: GateProject) -> None:
     assert results(project)["verdict"]["status"] == "passed"
 
 
+BREAKS = {
+    "a hook": "def pytest_gate_decided(): raise ValueError('no chat')\n",
+    "the exit status": "S = []\ndef pytest_sessionstart(session): S.append(session)\n"
+    "def pytest_unconfigure(): S[0].exitstatus = 9\n",
+}
+
+
+@pytest.mark.parametrize("text", BREAKS.values(), ids=BREAKS)
+def test_a_promote_that_is_taken_back_is_not_green(project: GateProject, text: str) -> None:
+    project.write("suites/test_load.py", SUITE.partition("def test_broken")[0].replace("612", "12"))
+    project.write("gates/staging.toml", 'schema = 1\n[gate.smoke]\nowner = "somebody"\n')
+    project.expect(NAMES[:2])
+    project.write("conftest.py", text)
+    assert run(project, GITHUB_ACTIONS="true").status in (9, 10)
+    verdicts = [each for each in results(project).values() if each["name"].startswith("Verdict")]
+    assert [(each["status"], each["name"][:26]) for each in verdicts] == [
+        ("broken", "Verdict: HOLD (not proven)")
+    ]
+    folder = project.root / "results"
+    for name in ("release-gates.json", "executor.json"):
+        assert "HOLD (not proven)" in (folder / name).read_text()
+    (told,) = [json.loads(file.read_text()) for file in folder.glob("*-globals.json")]
+    html = (folder / told["attachments"][0]["source"]).read_text()
+    assert '<header class="stop">' in html
+    assert "This run was invalidated: " in html
+    assert not [file for file in folder.iterdir() if '"PROMOTE"' in file.read_text()]
+
+
 def test_quotes_and_backslashes_in_an_id_break_nothing(project: GateProject) -> None:
     project.write(
         "suites/test_load.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -67,7 +68,9 @@ class TestExitZero:
     def test_in_unconfigure(self, project: GateProject) -> None:
         project.write("conftest.py", "import os\ndef pytest_unconfigure(): os._exit(3)\n")
         result = project.cli("run", "staging")
-        assert result.status == 3
+        assert (result.status, result.verdict_file["verdict"]) == (10, "HOLD")
+        assert "pytest ended with exit status 3 after its verdict" in " ".join(result.output.split())
+        assert refused(project, "run-invalidated")
 
     def test_exit_status_changed_after_the_verdict_takes_it_back(self, project: GateProject) -> None:
         text = "import pytest\n_session = []\ndef pytest_sessionstart(session): _session.append(session)\n"
@@ -75,6 +78,88 @@ class TestExitZero:
         result = project.run()
         assert (result.status, result.verdict_file["verdict"]) == (9, "HOLD")
         assert refused(project, "run-invalidated")
+
+
+BREAKS = {
+    "when told": "def pytest_gate_decided(verdict): raise {}\n",
+    "first of all": "import pytest\n@pytest.hookimpl(tryfirst=True)\ndef pytest_gate_decided(): raise {}\n",
+    "at the very end": "def pytest_unconfigure(): raise {}\n",
+}
+
+
+class TestBrokenReports:
+    """Whoever breaks after the verdict takes a PROMOTE back: nobody knows then who was told what."""
+
+    @pytest.mark.parametrize(
+        ("error", "workers"),
+        [
+            ("ValueError('no chat')", 0),
+            ("ValueError('no chat')", 2),
+            ("KeyboardInterrupt", 0),
+            ("SystemExit(0)", 0),
+        ],
+    )
+    @pytest.mark.parametrize("hook", BREAKS.values(), ids=BREAKS)
+    def test_no_promote_is_left(self, project: GateProject, hook: str, error: str, workers: int) -> None:
+        project.write("conftest.py", hook.format(error))
+        result = project.run(workers=workers)
+        assert result.status != 0
+        assert result.verdict_file["verdict"] == "HOLD"
+        assert refused(project, "run-invalidated")
+        if "ValueError" in error:
+            assert "HOLD (not proven): entry to staging" in result.output
+            assert "ValueError: no chat" in " ".join(result.output.split())
+        if "unconfigure" not in hook and "ValueError" in error:
+            assert result.status == 10
+            assert "Traceback" not in result.output
+        told = project.cli("--json", "explain", "staging")
+        assert (told.status, json.loads(told.output)["verdict"]) == (10, "HOLD")
+
+    @pytest.mark.parametrize("hook", ["sessionfinish", "unconfigure", "gate_decided"])
+    def test_nobody_leaves_a_hold_with_zero(self, project: GateProject, hook: str) -> None:
+        project.write("suites/test_smoke.py", book("assert False"))
+        project.write("conftest.py", f"import sys\ndef pytest_{hook}(): sys.exit(0)\n")
+        assert project.run().status == 1
+
+    def test_a_hold_stays_what_it_is(self, project: GateProject) -> None:
+        project.write("suites/test_smoke.py", book("assert False"))
+        project.write("conftest.py", BREAKS["when told"].format("ValueError('no chat')"))
+        result = project.run()
+        assert (result.status, result.verdict_file["kind"]) == (1, "broken")
+        assert "ValueError: no chat" in " ".join(result.output.split())
+        assert not project.runs()[-1].invalidated
+
+    def test_everybody_else_hears_of_it(self, project: GateProject) -> None:
+        project.write(
+            "conftest.py",
+            """
+            def pytest_gate_decided(verdict):
+                raise ValueError("no chat")
+            def pytest_gate_taken_back(verdict, reason, head):
+                print(f"HEARD {verdict.title} | {verdict.promotes} | {reason} | {head[:8]}")
+                raise RuntimeError("nor this")
+            """,
+        )
+        result = project.run("-s")
+        said = " ".join(result.output.split())
+        assert "HEARD HOLD (not proven) | False | a plugin broke when it was told of the verdict" in said
+        assert "and a plugin broke when it was told: RuntimeError: nor this" in said
+        assert (result.status, refused(project, "run-invalidated")) == (10, True)
+
+    def test_a_ledger_that_refuses_is_said(self, project: GateProject) -> None:
+        project.write(
+            "conftest.py",
+            """
+            import shutil
+            def pytest_gate_decided():
+                shutil.move(".gates/ledger.db", ".gates/away.db")
+                raise ValueError("no chat")
+            """,
+        )
+        result = project.run()
+        assert result.status != 0
+        assert result.verdict_file["verdict"] == "HOLD"
+        assert "NOT taken back, as the ledger refused" in result.output
 
 
 class TestSignals:
