@@ -10,11 +10,14 @@ import pytest
 
 from release_gates.candidate.file import read_candidate
 from release_gates.errors import GateError
+from release_gates.ledger.durations import durations
 from release_gates.ledger.history import live_in
 from release_gates.ledger.opening import open_ledger
 from release_gates.model.gate import EnvironmentPolicy
+from release_gates.policy.selection import expected_in
 from release_gates.session.briefing import Briefing
 from release_gates.session.deciding import Deciding
+from release_gates.session.progress import Progress
 from release_gates.session.run import RUN_VARIABLE, Run, new_run_id
 from release_gates.session.settings import path_setting, setting
 from release_gates.session.terminal import VerdictBlock
@@ -26,7 +29,7 @@ def begin(
 ) -> Briefing:
     """Register what decides, and return the briefing with the candidate and what is live."""
     try:
-        deciding, briefing = _deciding(config, briefing, environment, snapshot)
+        deciding, briefing, progress = _deciding(config, briefing, environment, snapshot)
     except GateError as error:
         if not config.option.gate_part:  # a part decides nothing
             because = f"the run could not start: {error}"
@@ -35,12 +38,14 @@ def begin(
     config.pluginmanager.register(deciding, "release_gates_deciding")
     config.pluginmanager.register(deciding.recording, "release_gates_recording")
     config.pluginmanager.register(VerdictBlock(), "release_gates_verdict_block")
+    if config.get_verbosity() >= 0:
+        config.pluginmanager.register(progress, "release_gates_progress")
     return briefing
 
 
 def _deciding(
     config: pytest.Config, briefing: Briefing, environment: EnvironmentPolicy, snapshot: dict[str, str]
-) -> tuple[Deciding, Briefing]:
+) -> tuple[Deciding, Briefing, Progress]:
     file = path_setting(config, "candidate", "candidate.toml")
     candidate = read_candidate(file)
     text, base = setting(config, "ledger")
@@ -68,6 +73,12 @@ def _deciding(
         joined=joined is not None,
         part=config.option.gate_part,
     )
-    live = live_in(ledger.events(), environment.name)
+    events = tuple(ledger.events())
+    live = live_in(events, environment.name)
+    asked = {gate.name for gate in environment.gates}
+    expected = {
+        gate: tests for gate, tests in expected_in(briefing.policy, environment).items() if gate in asked
+    }
+    usual = durations(events, environment.name, config.rootpath)
     full = msgspec.structs.replace(briefing, candidate=candidate, live=live, candidate_root=str(file.parent))
-    return deciding, full
+    return deciding, full, Progress(config, environment.name, expected, usual)
