@@ -24,6 +24,7 @@ BUILT_IN = {
     "container": "release_gates.probes.container.settings:ContainerSettings",
     "coverage": "release_gates.probes.coverage.settings:CoverageSettings",
     "findings": "release_gates.probes.sarif.settings:FindingsSettings",
+    "host": "release_gates.probes.machine.hosts.settings:HostSettings",
     "junit": "release_gates.probes.junit.settings:JunitSettings",
     "kubernetes": "release_gates.probes.kubernetes.settings:KubernetesSettings",
     "load": "release_gates.probes.load.settings:LoadSettings",

@@ -1,0 +1,246 @@
+"""What a test asks of the hosts that policy names: the fixture ``gate_host`` without its pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import msgspec
+import pytest
+
+from release_gates.errors import GateError, MeasurementError
+from release_gates.model.severity import Severity
+from release_gates.probes.machine.hosts.catalogue import CATALOGUE, ids
+from release_gates.probes.machine.hosts.clock_rules import clock_error_us
+from release_gates.probes.machine.hosts.facts import Facts, garbled, read_facts, stale
+from release_gates.probes.machine.hosts.judging import Report, judge_host
+from release_gates.probes.machine.hosts.profile import Profile
+from release_gates.probes.machine.hosts.rule import NotThere, Undecided
+from release_gates.probes.machine.hosts.settings import HostGroup, HostSettings
+from release_gates.probes.machine.hosts.transport import Look, check_host, read_hosts
+
+Settings = TypeVar("Settings", bound=msgspec.Struct)
+COUNTS = ("host.hosts", "host.decided", "host.tolerated", "host.off", "host.not_applicable")
+
+
+class Gate(Protocol):
+    """The fixture ``gate``, as far as hosts need it."""
+
+    @property
+    def rootdir(self) -> Path:
+        """The folder that holds ``gates/``."""
+        ...
+
+    def settings(self, kind: type[Settings]) -> Settings:
+        """Return the settings of a probe."""
+        ...
+
+    def measure(self, name: str, value: float, unit: str, *, samples: int | None = None) -> None:
+        """Record one observed value."""
+        ...
+
+    def missing(self, name: str, because: str) -> None:
+        """Say why a value could not be had."""
+        ...
+
+    def not_applicable(self, name: str, because: str) -> None:
+        """Say why a value has no meaning."""
+        ...
+
+    def attach(self, name: str, path: Path) -> None:
+        """Keep a file with the evidence."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One host of a group: what it is called, its facts or what went wrong, and what is expected of it."""
+
+    name: str
+    facts: Facts | GateError
+    profile: Profile
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """Facts that policy asks for and that nobody recorded, or too long ago."""
+
+    because: str
+
+
+class Hosts:
+    """What was read in this session, once, by what policy says."""
+
+    def __init__(self, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Read nothing yet; ``clock`` tells how old recorded facts are."""
+        self._clock = clock
+        self._kept: dict[bytes, tuple[Seen | Absent, ...]] = {}
+
+    def seen(self, settings: HostSettings, root: Path) -> tuple[Seen | Absent, ...]:
+        """Return every host that the settings name, read at the first call."""
+        key = msgspec.json.encode((settings, str(root)))
+        if key not in self._kept:
+            now = self._clock()
+            self._kept[key] = (*_living(settings, now), *_recorded(settings, root, now))
+        return self._kept[key]
+
+
+class GateHost:
+    """The hosts of a gate: each rule of the catalogue, asked of all of them."""
+
+    def __init__(self, gate: Gate, hosts: Hosts) -> None:
+        """Judge by the settings of ``gate``; read each host once for the session."""
+        self._gate, self._hosts = gate, hosts
+        self.settings = gate.settings(HostSettings)
+
+    def check(self, rule: str) -> None:
+        """Fail if a host breaks a rule; every finding from ``fails_from`` on is in the sentence.
+
+        A host that could not be read, and a rule that could not be decided on one, is an error; facts that
+        are absent or stale are INCONCLUSIVE here and MISSING in what ``measure`` counts.
+        """
+        if rule not in CATALOGUE:
+            raise MeasurementError(
+                f"no rule bears the name {rule}.",
+                slug="host-rule",
+                hint=f"There are: {', '.join(CATALOGUE)}.",
+            )
+        report = self._report((rule,))
+        failing = [each.sentence for each in report.findings if self._fails(each.severity)]
+        if failing:
+            raise AssertionError("\n".join(failing))
+        self._require_whole()
+        if report.doubts:
+            raise MeasurementError(
+                "; ".join(doubt.sentence for doubt in report.doubts) + ".",
+                slug="host-undecided",
+                hint="What nobody looked at is no pass: make it visible, or switch the rule off with reason.",
+            )
+        silent = (*report.off, *report.inapplicable)
+        if len(silent) == len(self._seen) and not report.findings:
+            reasons = dict.fromkeys(each.because for each in silent)
+            self._gate.not_applicable(f"rule.{rule}", "; ".join(reasons))
+
+    def measure(self) -> None:
+        """Measure how much was judged: hosts, rules decided, tolerated, off and not applicable, in "count".
+
+        ``host.clock_error`` is how far the worst clock can be from UTC, in ``us``, of hosts that are asked.
+        All are MISSING where facts are absent or stale.
+        """
+        if absent := self._absent:
+            for name in (*COUNTS, "host.clock_error"):
+                self._gate.missing(name, "; ".join(absent))
+            return
+        self._require_whole()
+        report, seen = self._report(), self._seen
+        mild = sum(not self._fails(each.severity) for each in report.findings)
+        counts = (len(seen), report.decided, mild, len(report.off), len(report.inapplicable))
+        for name, count in zip(COUNTS, counts, strict=True):
+            self._gate.measure(name, count, "count", samples=len(seen))
+        for file in dict.fromkeys(each.file for each in seen if each.file):
+            self._gate.attach(file.name, file)
+        self._measure_clock()
+
+    def _measure_clock(self) -> None:
+        errors = []
+        for each in self._seen:
+            if "HL21" not in each.profile.off and isinstance(each.facts, Facts):
+                try:
+                    errors.append(clock_error_us(each.facts, each.profile))
+                except (NotThere, Undecided) as error:
+                    self._gate.missing("host.clock_error", f"{each.name}: {error}")
+                    return
+        if not errors:
+            self._gate.not_applicable("host.clock_error", "no host is asked how far its clock is from UTC")
+        elif max(errors) < float("inf"):
+            self._gate.measure("host.clock_error", max(errors), "us", samples=len(errors))
+        else:
+            self._gate.missing("host.clock_error", "a clock follows nobody")
+
+    # -- what was seen ----------------------------------------------------------------------------
+
+    @property
+    def _all(self) -> tuple[Seen | Absent, ...]:
+        return self._hosts.seen(self.settings, self._gate.rootdir)
+
+    @property
+    def _seen(self) -> tuple[Seen, ...]:
+        return tuple(each for each in self._all if isinstance(each, Seen))
+
+    @property
+    def _absent(self) -> tuple[str, ...]:
+        return tuple(each.because for each in self._all if isinstance(each, Absent))
+
+    def _report(self, rules: Sequence[str] = ids()) -> Report:
+        severities = self.settings.severity
+        reports = (
+            judge_host(each.facts, each.profile, name=each.name, rules=rules, severities=severities)
+            for each in self._seen
+            if isinstance(each.facts, Facts)
+        )
+        return sum(reports, Report())
+
+    def _require_whole(self) -> None:
+        """Raise the first host's error; end as INCONCLUSIVE where facts are absent or stale."""
+        for each in self._seen:
+            if isinstance(each.facts, GateError):
+                raise each.facts
+        if self._absent:
+            raise pytest.skip.Exception("; ".join(self._absent))
+
+    def _fails(self, severity: Severity) -> bool:
+        return severity.rank <= self.settings.fails_from.rank
+
+
+def _living(settings: HostSettings, now: datetime) -> Iterator[Seen]:
+    asked = [
+        (name, group, check_host(host)) for name, group in settings.group.items() for host in group.hosts
+    ]
+    looks = [_look(settings, group, host, group.expected(now.date())) for _, group, host in asked]
+    for (name, group, host), facts in zip(asked, read_hosts(looks, most=settings.parallel), strict=True):
+        yield Seen(name=f"{name} ({host})", facts=facts, profile=group.expected(now.date()))
+
+
+def _look(settings: HostSettings, group: HostGroup, host: str, profile: Profile) -> Look:
+    return Look(
+        host=host,
+        engine=group.engine,
+        nics=profile.nics,
+        watch_ms=settings.watch_ms,
+        timeout_s=settings.timeout_s,
+        slow=not {"HL21", "HL30"} <= profile.off.keys(),
+    )
+
+
+def _recorded(settings: HostSettings, root: Path, now: datetime) -> Iterator[Seen | Absent]:
+    for name, group in settings.group.items():
+        for hostname, path in group.facts.items():
+            file = root / path
+            if not file.exists():
+                yield Absent(because=f"there are no facts of {hostname}: {path} is absent")
+                continue
+            facts = _believed(file, path, hostname, group)
+            max_age = timedelta(hours=settings.facts_hours)
+            if isinstance(facts, Facts) and (because := stale(facts, now=now, max_age=max_age)):
+                yield Absent(because=f"{path}: {because}")
+                continue
+            expected = group.expected(now.date())
+            yield Seen(name=f"{name} ({hostname})", facts=facts, profile=expected, file=file)
+
+
+def _believed(file: Path, path: str, hostname: str, group: HostGroup) -> Facts | GateError:
+    """Return the facts in a file if they are about the host and the process that policy names."""
+    try:
+        facts = read_facts(file)
+    except GateError as error:
+        return error
+    if facts.hostname != hostname:
+        return garbled(path, f"it is about {facts.hostname}, and policy asks for {hostname}")
+    if group.engine and facts.engine != group.engine:
+        looked = facts.engine or "no process"
+        return garbled(path, f"it looked at {looked}, and policy asks for {group.engine} (--engine)")
+    return facts
