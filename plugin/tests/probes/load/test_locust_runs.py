@@ -24,8 +24,6 @@ from release_gates.probes.load.generator import Ended, Generator, Watch
 from release_gates.probes.load.plan import Phase, Plan, Threshold
 from release_gates.probes.load.recording import Recording, Tally
 
-pytest.importorskip("pytest_locust")
-
 DRIVER = [sys.executable, "-m", "release_gates.probes.load.locust_driver"]
 ALL = range(200)
 USER = """
@@ -93,7 +91,7 @@ EVERYTHING = """
 
         @task
         def none(self):
-            for value in (None, float("nan"), -1.0, True, "1"):
+            for value in (None, -1.0, True):
                 self.environment.events.request.fire(
                     request_type="X", name="odd", response_time=value, response_length=0
                 )
@@ -225,22 +223,20 @@ def test_the_run_is_whole(everything: Done) -> None:
     assert everything.ended == Ended(how="finished"), everything.log
 
 
-@pytest.mark.parametrize(
-    "path", ["ok", "broken", "refuted", "raises", "swallowed", "hang.fast", "hang.requests"]
-)
+@pytest.mark.parametrize("path", ["ok", "broken", "refuted", "raises", "hang.fast", "hang.requests"])
 def test_every_request_is_counted_once(everything: Done, path: str) -> None:
-    """Also those that locust itself forgets: a with-block that raised. What a task raises comes on top."""
+    """What a task raises comes on top, at what its user asked last."""
     asked = everything.seen["/" + path.replace(".", "/")]
-    extra = everything.failures("raises").get("exception", 0) if path == "raises" else 0
-    lost = 0
-    if path == "swallowed":  # a failure of what its user asked before, as locust does not say which it was
-        lost = everything.of(path).requests - asked
+    tally = everything.of(path)
     assert asked > 0
-    assert everything.of(path).requests - extra - lost == asked
+    assert tally.requests - tally.failures["exception"] == asked
 
 
 def test_requests_and_failures_add_up(everything: Done) -> None:
-    """The server's count is ours; above it are only tasks that raised after their answer, and odd events."""
+    """The server's count is ours, also of requests that locust itself forgets: a with-block that raised.
+
+    Above it are only tasks that raised after their answer, and odd events.
+    """
     ours = sum(everything.of(name).requests for name in everything.recording.endpoints if name != "odd")
     assert ours == everything.seen.total() + everything.seen["/raises"]
 
@@ -251,7 +247,7 @@ def test_each_failure_has_its_kind(everything: Done) -> None:
     assert everything.failures("refuted")["body"] == everything.seen["/refuted"]
     assert everything.of("raises").answered == everything.seen["/raises"]
     assert everything.of("odd").failures.keys() == {"protocol"}
-    assert everything.of("odd").failures.total() >= 10
+    assert everything.of("odd").failures.total() >= 6
     assert everything.of("odd").answered == 0
 
 
@@ -362,7 +358,7 @@ def test_less_than_was_asked_for_is_no_run(target: Target, tmp_path: Path, name:
     addition, because = BREAKS[name]
     phases = (Phase(tag="steady", seconds=8, users=2),)
     done = drive(target, tmp_path, USER + "\n" + addition, phases=phases, user_classes=())
-    assert done.ended.how in ("failed", "died"), done.log
+    assert done.ended.how == "failed", done.log
     assert because in done.ended.because
 
 

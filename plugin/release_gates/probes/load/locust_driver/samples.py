@@ -1,0 +1,137 @@
+"""What locust's events become: exact samples, one for each request, on our own clock."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable
+from time import monotonic
+from typing import Any
+
+from gevent import getcurrent
+from gevent.greenlet import Greenlet
+from locust.user.task import LOCUST_STATE_STOPPING
+
+from release_gates.probes.load.locust_driver.failures import kind_of
+from release_gates.probes.load.recorder import Channel, Recorder
+
+MOST_ENDPOINTS = 1000
+
+
+class Samples:
+    """Listens to ``events.request`` and ``events.user_error``.
+
+    A request is intended when it was sent: locust's users wait for the last answer before they send the next
+    request. ``trouble`` is a sentence as soon as the run cannot be one.
+    """
+
+    def __init__(self, recorder: Recorder, timeout_s: float) -> None:
+        self.trouble = ""
+        self._recorder = recorder
+        self._timeout_ms = timeout_s * 1000
+        self._origin_s = math.inf
+        self._channels: dict[str, Channel] = {}
+
+    def begin(self, origin_s: float) -> None:
+        """Count from now on; ``origin_s`` of the monotonic clock is the run's start."""
+        self._origin_s = origin_s
+
+    def request(
+        self,
+        *,
+        name: str,
+        response_time: object,
+        exception: object = None,
+        response: object = None,
+        **_others: object,
+    ) -> None:
+        """Note a request that has ended, as locust tells it; ``response_time`` in milliseconds."""
+        at_s = monotonic() - self._origin_s
+        if at_s < 0:  # the locustfile prepares something
+            return
+        getcurrent().gate_endpoint = name  # type: ignore[attr-defined]
+        channel = self._channels.get(name)
+        if channel is None:
+            channel = self._open(name)
+        if (
+            exception is None
+            and type(response_time) is float
+            and 0 <= response_time <= self._timeout_ms
+            and sys.exception() is None
+        ):
+            latency_s = response_time / 1000
+            channel.sent(at_s - latency_s if at_s > latency_s else 0.0)
+            channel.took(latency_s)
+        else:
+            self._odd(channel, at_s, response_time, exception, response)
+
+    def user_error(self, *, user_instance: object, **_others: object) -> None:
+        """Note that a user's own code raised: a failure of what it asked last."""
+        at_s = monotonic() - self._origin_s
+        if at_s >= 0:
+            name = getattr(getcurrent(), "gate_endpoint", type(user_instance).__name__)
+            self._open(name).failed(at_s, "exception")
+
+    def waiting(self, users: Iterable[Greenlet[..., Any]]) -> list[tuple[Any, str]]:
+        """Return the users who still wait for an answer, and what they asked last; thinking is no waiting."""
+        found = []
+        for greenlet in users:
+            user = greenlet.args[0] if greenlet.args else None
+            if getattr(user, "_state", "") == LOCUST_STATE_STOPPING and not _sleeps(greenlet):
+                found.append((greenlet, getattr(greenlet, "gate_endpoint", type(user).__name__)))
+                vars(greenlet)["gate_endpoint"] = None
+        return found
+
+    def unfinished(self, waited: Iterable[tuple[Any, str]], at_s: float) -> None:
+        """Note who waited, and told of no request when it was ended."""
+        for greenlet, endpoint in waited:
+            if greenlet.gate_endpoint is None:
+                self._open(endpoint).failed(at_s, "timeout")
+
+    def _odd(
+        self, channel: Channel, at_s: float, response_time: object, exception: object, response: object
+    ) -> None:
+        exception = _interruption() if exception is None else exception
+        latency_s = _seconds(response_time)
+        sent_s = max(at_s - latency_s, 0.0) if latency_s is not None else at_s
+        if latency_s is not None and latency_s * 1000 > self._timeout_ms:
+            channel.failed(sent_s, "timeout")
+        elif exception is not None:
+            channel.failed(sent_s, kind_of(exception, getattr(response, "status_code", 0)))
+        elif latency_s is None:
+            channel.failed(sent_s, "protocol")
+        else:
+            channel.answered(sent_s, latency_s)
+
+    def _open(self, name: str) -> Channel:
+        if name not in self._channels and len(self._channels) >= MOST_ENDPOINTS:
+            few = ", ".join(sorted(self._channels)[:3])
+            self.trouble = (
+                f"the locustfile asks more than {MOST_ENDPOINTS} endpoints ({few}, …): give requests with "
+                'ids in their path one name, as in `self.client.get(path, name="order")`'
+            )
+            return Channel()
+        return self._channels.setdefault(name, self._recorder.channel(name))
+
+
+def _seconds(milliseconds: object) -> float | None:
+    """Return a response time in seconds; None for what is no finite number of at least 0."""
+    if isinstance(milliseconds, bool) or not isinstance(milliseconds, int | float):
+        return None
+    return milliseconds / 1000 if 0 <= milliseconds < math.inf else None
+
+
+def _interruption() -> BaseException | None:
+    """Return what ends a user's request from outside; locust's own `measure()` tells it as answered."""
+    raised = sys.exception()
+    return None if isinstance(raised, Exception) else raised
+
+
+def _sleeps(greenlet: Greenlet[..., Any]) -> bool:
+    """Tell whether a greenlet is in ``gevent.sleep``, which ``time.sleep`` is too."""
+    frame = greenlet.gr_frame
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("gevent."):
+        if frame.f_code.co_name == "sleep" and frame.f_globals["__name__"] == "gevent.hub":
+            return True
+        frame = frame.f_back
+    return False
