@@ -170,7 +170,7 @@ class GateLoad:
             backlog=profile.backlog,
             ca_file=str(self._gate.rootdir / ca_file) if ca_file else "",
             processes=profile.processes,
-            options=self._settings.locust,
+            options=self._settings.locust if load.locustfile else {},
         )
 
     def _profile(self, name: str) -> Profile:

@@ -43,7 +43,7 @@ def line(recording: Recording, plan: Plan, at_s: float) -> str:
     parts = (
         f"load {phase.tag if phase else 'end'}",
         f"{recent.requests / seconds:,.0f} req/s",
-        f"p99 {'-' if p99_s is None else figure(p99_s, 's')}",
+        f"p99 {'-' if p99_s is None else figure(p99_s * 1000, 'ms')}",
         f"{whole.failures.total():,} failed",
         f"{max(plan.seconds - at_s, 0):.0f} s left",
     )
