@@ -18,10 +18,14 @@ class Bound(Record, frozen=True, kw_only=True):
 
 
 class Limit(Record, frozen=True, kw_only=True):
-    """One or two bounds that all have to hold, and the text in which people wrote them."""
+    """One or two bounds that all have to hold, and the text in which people wrote them.
+
+    With ``window_s`` they hold in every stretch of so many seconds, and not only in all of them together.
+    """
 
     text: str
     bounds: tuple[Bound, ...]
+    window_s: float | None = None
 
 
 class LimitRule(Record, frozen=True, kw_only=True):
@@ -29,6 +33,7 @@ class LimitRule(Record, frozen=True, kw_only=True):
 
     ``limit`` broken is FAIL, ``target`` missed is WARN. ``baseline`` bounds the change against the
     baseline's value: its unit is ``%`` (relative) or ``pp`` (percentage points, for ratios only).
+    ``abort`` ends a run of load as soon as its limit is known to be broken.
     """
 
     name: str
@@ -36,3 +41,4 @@ class LimitRule(Record, frozen=True, kw_only=True):
     target: Limit | None = None
     baseline: Limit | None = None
     min_samples: int | None = None
+    abort: bool = False

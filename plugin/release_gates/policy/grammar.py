@@ -2,7 +2,7 @@
 
 In EBNF (blanks may stand between any two symbols)::
 
-    limit      = comparison | range | tolerance ;
+    limit      = ( comparison | range | tolerance ), [ "over", duration ] ;
     comparison = operator, number, unit ;
     operator   = "<=" | "<" | ">=" | ">" | "==" ;
     range      = number, "..", number, unit ;           (* both ends belong to it *)
@@ -13,6 +13,8 @@ In EBNF (blanks may stand between any two symbols)::
 
 A limit and a target take any unit but ``pp`` and no negative number. A baseline rule bounds the change
 against the baseline: its unit is ``%`` (relative) or ``pp`` (percentage points, for ratios only).
+
+``over`` is for limits and targets: they then hold in every stretch of so many whole seconds.
 
     measurement = part, { ".", part }, [ "@", phase ] ;  (* letters, digits, _ - / : + % and the wildcard * *)
     duration    = number, unit of time ;
@@ -36,6 +38,7 @@ _LIMIT = (
     rf"(?:(?P<operator><=|<|>=|>|==)|(?P<within>±|\+-)|(?P<low>{_NUMBER})\s*\.\.)"
     rf"\s*(?P<number>{_NUMBER})\s*(?P<unit>.*)"
 )
+_WINDOW = r"(?P<limit>.*?)\s+over\b\s*(?P<duration>.*)"
 _MEASUREMENT = r"[\w/:+%*-]+(?:\.[\w/:+%*-]+)*(?:@[\w/:+%*.-]+)?"
 _OPERATORS: Final = {"≤": "<=", "=<": "<=", "≥": ">=", "=>": ">=", "=": "=="}
 _FORMS = "Write '<= 500 ms', '>= 80 %' or '1 .. 5 ms'"
@@ -48,6 +51,14 @@ def parse_limit(text: str, kind: Kind = "limit") -> Limit:
     Raises PolicyError with what is wrong and what to write instead.
     """
     text = text.strip()
+    windowed = re.fullmatch(_WINDOW, text, re.DOTALL)
+    if windowed is not None:
+        window_s = _window_s(windowed["duration"], kind)
+        return Limit(text=text, bounds=_stated(windowed["limit"], kind), window_s=window_s)
+    return Limit(text=text, bounds=_stated(text, kind))
+
+
+def _stated(text: str, kind: Kind) -> tuple[Bound, ...]:
     found = re.fullmatch(_LIMIT, text, re.DOTALL)
     if found is None:
         raise _no_limit(text, kind)
@@ -59,11 +70,31 @@ def parse_limit(text: str, kind: Kind = "limit") -> Limit:
         raise PolicyError("'±' is for baseline rules only.", slug="limit-syntax", hint=_FORMS)
     value = _number(found["number"], kind)
     low = None if found["low"] is None else _number(found["low"], kind)
-    return Limit(text=text, bounds=_bounds(found["operator"], low, value, unit))
+    return _bounds(found["operator"], low, value, unit)
+
+
+def _window_s(text: str, kind: Kind) -> float:
+    """Return how long the stretches of a limit are; whole seconds, so that blocks of samples fill them."""
+    hint = "Write '<= 1 s over 10 s'"
+    if kind == "baseline":
+        raise PolicyError("'over' is for limits and targets only.", slug="limit-window", hint=hint)
+    try:
+        seconds = parse_duration_s(text)
+    except PolicyError:
+        raise PolicyError(f"'over {text}' names no duration.", slug="limit-window", hint=hint) from None
+    if not seconds.is_integer():
+        raise PolicyError(f"'over {text}' is not a whole number of seconds.", slug="limit-window", hint=hint)
+    return seconds
 
 
 def render_limit(limit: Limit) -> str:
     """Return a text of the grammar that states the bounds of a limit."""
+    if limit.window_s is None:
+        return _rendered(limit)
+    return f"{_rendered(limit)} over {repr(limit.window_s).removesuffix('.0')} s"
+
+
+def _rendered(limit: Limit) -> str:
     first, last = limit.bounds[0], limit.bounds[-1]
     if len(limit.bounds) == 1:
         return f"{first.operator} {_digits(first)} {first.unit}"

@@ -12,7 +12,7 @@ from release_gates.policy.grammar import Kind, check_measurement_name, parse_lim
 from release_gates.policy.mistake import At, nearest, written
 from release_gates.policy.table import Table
 
-RULE_KEYS = ("limit", "target", "baseline", "min_samples")
+RULE_KEYS = ("limit", "target", "baseline", "min_samples", "abort")
 
 
 class Span(NamedTuple):
@@ -83,6 +83,7 @@ def _rule_of_table(name: str, table: Table) -> LimitRule:
         target=_limit_of("target", table),
         baseline=_limit_of("baseline", table),
         min_samples=table.whole("min_samples", least=1),
+        abort=table.flag("abort") is True,
     )
     _check_together(rule, table)
     return rule
@@ -105,6 +106,9 @@ def _check_together(rule: LimitRule, table: Table) -> None:
     """Refuse a target that is weaker than the limit, and percentage points of what is no ratio."""
     if rule.limit and rule.target:
         _check_target(rule.limit, rule.target, table)
+    if rule.abort and "limit" not in table.values:
+        sentence = "ends a run that breaks the limit, and there is none. Give it a limit, or take abort out"
+        table.wrong("abort", sentence, "abort-limit")
     points = rule.baseline is not None and rule.baseline.bounds[0].unit == "pp"
     absolute = rule.limit or rule.target
     if points and absolute and dimension(absolute.bounds[0].unit) != "ratio":

@@ -98,10 +98,22 @@ def _weaker_rule(before: LimitRule, after: LimitRule, place: str) -> Iterator[Re
                 place=place,
                 sentence=f'the {word} of "{before.name}" is {now}, weaker than the parent\'s {old.text}',
             )
+    if before.abort and not after.abort:
+        yield Remark(
+            place=place,
+            sentence=f'"{before.name}" no longer ends a run that breaks it, as the parent\'s does',
+        )
 
 
 def _is_weaker(old: Limit, new: Limit) -> bool:
-    return any(not any(_implies(bound, asked) for bound in new.bounds) for asked in old.bounds)
+    return _is_wider(old, new) or any(
+        not any(_implies(bound, asked) for bound in new.bounds) for asked in old.bounds
+    )
+
+
+def _is_wider(old: Limit, new: Limit) -> bool:
+    """Tell whether a limit that held in every window holds in longer ones only, or in none."""
+    return old.window_s is not None and (new.window_s is None or new.window_s > old.window_s)
 
 
 def _implies(bound: Bound, asked: Bound) -> bool:
