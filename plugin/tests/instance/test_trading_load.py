@@ -1,4 +1,4 @@
-"""The reference system's traffic: ids are unique, what is cancelled was not traded, and the book stays small."""
+"""The reference system's traffic: unique ids, cancels that find their order, and a small book."""
 
 from __future__ import annotations
 
