@@ -84,5 +84,6 @@ def _load(what: str, name: str, root: str) -> object:
 
 def _told(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    said_already = isinstance(error, SyntaxError)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames and not said_already else ""
     return f"{type(error).__name__}: {error}{place}"
