@@ -24,7 +24,7 @@ from release_gates.probes.container.rule import Finding
 NOT_ASKED: Mapping[str, str] = {
     "CR22": "which image is released stands in a candidate",
     "IM11": "known vulnerabilities stand in a scanner's report",
-    "IM12": "signatures are not verified yet",
+    "IM12": "who has to have signed it, and with which key, stands in policy",
 }
 """Rules that need more than the engine: a gate asks them."""
 

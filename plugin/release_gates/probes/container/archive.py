@@ -44,7 +44,8 @@ class Saved:
 def read_archive(chunks: Iterator[bytes], *, place: str, identity: str = "") -> Saved:
     """Return the image of an archive with exactly one.
 
-    ``identity`` is the image's id (``sha256:…`` of its configuration) where the caller knows it. Raises
+    ``identity`` is the image's id (``sha256:…`` of its configuration, or of a manifest or an index that lead
+    to it) where the caller knows it. Raises
     ``MeasurementError`` (``container-archive``) for an archive that is torn, has several images, lacks a
     part, or whose parts do not have the digests that it says.
     """
@@ -92,7 +93,7 @@ def _assembled(
     entry = manifest[0]
     raw = blobs[entry["Config"]]
     found = hashlib.sha256(raw).hexdigest()
-    if identity and identity.removeprefix("sha256:") != found:
+    if identity and not _leads(blobs, identity.removeprefix("sha256:"), found):
         raise ValueError(f"its configuration has SHA-256 {found}, and {identity} was asked for")
     config = json.loads(raw)
     wanted = [str(each).removeprefix("sha256:") for each in config["rootfs"]["diff_ids"]]
@@ -106,6 +107,20 @@ def _assembled(
                 f"layer {layer.name} has SHA-256 {layer.sha256}, its configuration says {digest}"
             )
     return Saved(identity=f"sha256:{found}", config=config, layers=chosen)
+
+
+def _leads(blobs: dict[str, bytes], digest: str, config: str) -> bool:
+    """Tell whether a digest is the configuration's, or that of a manifest or index in the archive of it."""
+    contents = {hashlib.sha256(each).hexdigest(): each for each in blobs.values()} if digest != config else {}
+    known, left = {digest}, [digest]
+    while left:
+        document = json.loads(contents.pop(left.pop(), b"{}"))
+        if isinstance(document, dict):
+            below = [document.get("config"), *(document.get("manifests") or ())]
+            named = {str(each["digest"]).removeprefix("sha256:") for each in below if isinstance(each, dict)}
+            left += named - known
+            known |= named
+    return config in known
 
 
 def _resolved(name: str, links: dict[str, str]) -> str:

@@ -49,7 +49,7 @@ def read_image(engine: Engine, name: str, *, now: datetime, index: Index | None 
     """
     inspected = engine.image(name)
     identity = str(inspected["Id"])
-    saved = read_archive(read_ahead(engine.saved(identity)), place=name)
+    saved = read_archive(read_ahead(engine.saved(identity)), place=name, identity=identity)
     return image_facts(
         saved,
         name=name,
@@ -77,7 +77,14 @@ def read_container(engine: Engine, name: str) -> ContainerFacts:
         effective_absent=absent,
         image_digests=_digests_of(engine, inspected),
         host_has_apparmor=engine.has_apparmor,
+        volumes={name: engine.volume(name) for name in _volumes(inspected)},
+        engine_socket=engine.socket,
     )
+
+
+def _volumes(inspected: Mapping[str, Any]) -> Iterable[str]:
+    mounts = inspected.get("Mounts") or ()
+    return [str(each["Name"]) for each in mounts if each.get("Type") == "volume" and each.get("Name")]
 
 
 def _digests_of(engine: Engine, inspected: Mapping[str, Any]) -> tuple[str, ...]:

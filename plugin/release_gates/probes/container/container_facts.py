@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from release_gates.errors import MeasurementError
@@ -14,13 +14,19 @@ from release_gates.probes.container.proc_status import ProcessState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """One mount from the host; ``source`` is a normal path, or the name of a volume."""
+    """One mount from the host; ``source`` is a normal path, or the name of a volume.
+
+    ``paths`` are all paths of the host that are seen there: as declared, as the volume's driver was told, and
+    as the kernel has it. ``unseen`` says what of that could not be had; "" is nothing.
+    """
 
     kind: str
     source: str
     target: str
     writable: bool
     propagation: str
+    paths: tuple[str, ...]
+    unseen: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +52,9 @@ class Effective:
 
     ``processes`` are all processes of the container, its first one first. ``root_writable`` is the result of
     an attempt to create a file in ``/``. ``listening`` are TCP ports, but for those on loopback alone.
-    ``swap_limit`` is memory and swap together, None also where the host has no swap.
+    ``swap_limit`` is memory and swap together, None also where the host has no swap. ``mounts`` maps the
+    target of each declared mount to the paths of the host that are seen there. ``memory_of_host`` is 0 where
+    the host does not say.
     """
 
     processes: tuple[ProcessState, ...]
@@ -62,11 +70,18 @@ class Effective:
     apparmor: str
     listening: frozenset[int]
     ulimits: Mapping[str, Ulimit]
+    memory_of_host: int = 0
+    mounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerFacts:
-    """One container. ``effective`` is None where it could not be read; ``effective_absent`` says why."""
+    """One container. ``effective`` is None where it could not be read; ``effective_absent`` says why.
+
+    ``masked``: whether the engine hides the parts of /proc and /sys that command the host; None where it does
+    not say. ``networks`` are those that it is in now. ``engine_socket`` is the path by which its engine was
+    asked, "" for a remote one.
+    """
 
     name: str
     image_id: str
@@ -101,6 +116,9 @@ class ContainerFacts:
     ulimits: Mapping[str, Ulimit]
     group_add: tuple[str, ...]
     cgroup_parent: str
+    masked: bool | None
+    networks: frozenset[str]
+    engine_socket: str
     effective: Effective | None
     effective_absent: str = ""
 
@@ -117,8 +135,13 @@ def container_facts(
     effective_absent: str = "",
     image_digests: Sequence[str] = (),
     host_has_apparmor: bool = False,
+    volumes: Mapping[str, Mapping[str, str]] | None = None,
+    engine_socket: str = "",
 ) -> ContainerFacts:
-    """Return the facts of one container from ``docker inspect``; ``MeasurementError`` for another shape."""
+    """Return the facts of one container from ``docker inspect``; ``MeasurementError`` for another shape.
+
+    ``volumes`` maps the name of each volume to the options of its driver.
+    """
     try:
         return _facts(
             inspected,
@@ -126,6 +149,8 @@ def container_facts(
             effective_absent=effective_absent,
             image_digests=tuple(image_digests),
             host_has_apparmor=host_has_apparmor,
+            volumes=volumes or {},
+            engine_socket=engine_socket,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MeasurementError(
@@ -142,6 +167,8 @@ def _facts(
     effective_absent: str,
     image_digests: tuple[str, ...],
     host_has_apparmor: bool,
+    volumes: Mapping[str, Mapping[str, str]],
+    engine_socket: str,
 ) -> ContainerFacts:
     host, config, state = inspected["HostConfig"], inspected["Config"], inspected["State"]
     restart = host["RestartPolicy"] or {}
@@ -167,7 +194,9 @@ def _facts(
         cpu_shares=_number(host["CpuShares"]),
         cpuset=_text(host["CpusetCpus"]),
         modes={key: host.get(f"{key}Mode") or "" for key in ("Network", "Pid", "Ipc", "UTS", "Userns")},
-        mounts=tuple(_mount(mount) for mount in inspected["Mounts"] or ()),
+        mounts=tuple(
+            _mount(mount, volumes, effective, effective_absent) for mount in inspected["Mounts"] or ()
+        ),
         devices=_devices(host),
         ports=_ports(host, inspected["NetworkSettings"]),
         exposed=frozenset(int(port.partition("/")[0]) for port in config.get("ExposedPorts") or ()),
@@ -181,20 +210,48 @@ def _facts(
         },
         group_add=tuple(host["GroupAdd"] or ()),
         cgroup_parent=_text(host["CgroupParent"]),
+        masked=bool(host["MaskedPaths"] and host["ReadonlyPaths"]) if "MaskedPaths" in host else None,
+        networks=frozenset(inspected["NetworkSettings"].get("Networks") or ()),
+        engine_socket=engine_socket,
         effective=effective,
         effective_absent=effective_absent,
     )
 
 
-def _mount(mount: Mapping[str, Any]) -> Mount:
-    source = _text(mount.get("Source") or mount.get("Name") or "")
+def _mount(
+    mount: Mapping[str, Any],
+    volumes: Mapping[str, Mapping[str, str]],
+    effective: Effective | None,
+    effective_absent: str,
+) -> Mount:
+    source = _path(_text(mount.get("Source") or mount.get("Name") or ""))
+    kind, target = _text(mount["Type"]), posixpath.normpath(_text(mount["Destination"]))
+    name = _text(mount.get("Name") or "")
+    own = kind == "volume" and source.endswith(f"/volumes/{name}/_data")
+    seen = () if effective is None else effective.mounts.get(target, ())
+    told = _path(volumes.get(name, {}).get("device") or "") if kind == "volume" else ""
+    paths = (*([] if own else [source]), *([told] if told.startswith("/") else []), *seen)
+    unseen = ""
+    if kind in ("bind", "volume"):
+        if effective is None:
+            unseen = effective_absent or "what is in effect could not be read"
+        elif not seen:
+            unseen = f"the kernel shows no path of the host at {target}"
+        elif kind == "volume" and name not in volumes:
+            unseen = f"nobody asked what the volume {name} is"
     return Mount(
-        kind=_text(mount["Type"]),
-        source=posixpath.normpath(source).replace("//", "/") if source else "",
-        target=posixpath.normpath(_text(mount["Destination"])),
+        kind=kind,
+        source=source,
+        target=target,
         writable=_flag(mount["RW"]),
         propagation=mount.get("Propagation") or "",
+        paths=tuple(dict.fromkeys(path for path in paths if path and not (own and path == source))),
+        unseen=unseen,
     )
+
+
+def _path(text: str) -> str:
+    return posixpath.normpath(text).replace("//", "/") if text and not text.startswith("//") else text
 
 
 def _devices(host: Mapping[str, Any]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ _SOCKETS = (
     "dockershim.sock",
 )
 _SENSITIVE = ("/etc", "/proc", "/sys", "/boot", "/dev", "/usr", "/lib", "/lib64", "/root", "/bin", "/sbin")
+_COMMANDING = ("/run/systemd", "/run/dbus", "/var/run/systemd", "/var/run/dbus", "/var/spool/cron")
 _SOCKET_FOLDERS = ("/run", "/var/run", "/run/docker", "/run/containerd", "/var/run/docker", "/run/podman")
 _STATE_FOLDERS = ("/var/lib/docker", "/var/lib/containerd", "/var/lib/kubelet")
 _UNLIMITED = 1 << 60
@@ -160,6 +161,11 @@ def memory(facts: ContainerFacts, _profile: Profile) -> Iterator[Fault]:
     """CR10: limits of the cgroup; swap is allowed to be unlimited where the host has none."""
     if facts.memory <= 0:
         yield Fault(declared="no mem_limit", effective="all memory of the host")
+    elif facts.effective and 0 < facts.effective.memory_of_host <= facts.memory:
+        yield Fault(
+            declared=f"mem_limit: {facts.memory}",
+            effective=f"all memory of the host, which has {facts.effective.memory_of_host} bytes",
+        )
     elif facts.memory_swap != facts.memory:
         swap = "without a limit" if facts.memory_swap <= 0 else f"{facts.memory_swap} bytes with swap"
         yield Fault(declared=f"mem_limit: {facts.memory}, memswap_limit: {facts.memory_swap}", effective=swap)
@@ -215,25 +221,51 @@ def cpu(facts: ContainerFacts, profile: Profile) -> Iterator[Fault]:
 
 
 def host_modes(facts: ContainerFacts, profile: Profile) -> Iterator[Fault]:
-    """CR13."""
+    """CR13: the host's, or another container's: who is in there sees its traffic, processes or memory."""
     for key, mode in facts.modes.items():
         if mode == "host" and key not in profile.host_modes:
             yield Fault(declared=f"{key.lower()} mode: host", effective=f"the host's {key.lower()} namespace")
+        kind, _, other = mode.partition(":")
+        if kind in ("container", "ns") and key not in profile.joined_modes | profile.host_modes:
+            yield Fault(
+                declared=f"{key.lower()} mode: {kind}:{other[:12]}",
+                effective=f"the {key.lower()} namespace of another",
+                instead=f"no {key.lower()} mode, or joined_modes = ['{key}'] in policy for a sidecar",
+            )
 
 
 def engine_socket(facts: ContainerFacts, _profile: Profile) -> Iterator[Fault]:
     """CR14: the socket itself, or the folder that it lies in."""
     for mount in facts.mounts:
-        if mount.kind == "bind" and _has_socket(mount):
-            yield Fault(declared=_shown(mount), effective="whoever is inside commands the host")
+        if found := next((path for path in mount.paths if _has_socket(path, facts.engine_socket)), None):
+            yield Fault(declared=_shown(mount, found), effective="whoever is inside commands the host")
+    _check_seen(facts)
 
 
 def sensitive_mounts(facts: ContainerFacts, profile: Profile) -> Iterator[Fault]:
     """CR15: by normal path; the files that the engine itself mounts are no mounts of the inspection."""
     for mount in facts.mounts:
-        if mount.kind == "bind" and _is_sensitive(mount.source) and mount.source not in profile.mounts:
+        bad = [path for path in mount.paths if _is_sensitive(path) and path not in profile.mounts]
+        if bad and mount.source not in profile.mounts:
             can = "can be written" if mount.writable else "can be read"
-            yield Fault(declared=_shown(mount), effective=f"{mount.source} of the host {can}")
+            yield Fault(declared=_shown(mount, bad[0]), effective=f"{bad[0]} of the host {can}")
+    if facts.masked is None:
+        raise Undecided("the engine does not say whether it masks /proc and /sys")
+    if not facts.masked:
+        yield Fault(
+            declared="security_opt: [systempaths=unconfined]",
+            effective="/proc and /sys are open where they command the host",
+            instead="security_opt without it",
+            by_effect=True,
+        )
+    _check_seen(facts)
+
+
+def _check_seen(facts: ContainerFacts) -> None:
+    """Raise ``Undecided`` where nobody knows what of the host a mount shows: a link may lead anywhere."""
+    for mount in facts.mounts:
+        if mount.unseen:
+            raise Undecided(f"{_shown(mount, mount.source)}: {mount.unseen}")
 
 
 def propagation(facts: ContainerFacts, _profile: Profile) -> Iterator[Fault]:
@@ -241,7 +273,7 @@ def propagation(facts: ContainerFacts, _profile: Profile) -> Iterator[Fault]:
     for mount in facts.mounts:
         if mount.propagation in ("shared", "rshared"):
             yield Fault(
-                declared=f"{_shown(mount)}, propagation {mount.propagation}",
+                declared=f"{_shown(mount, mount.source)}, propagation {mount.propagation}",
                 effective="its mounts appear on the host",
             )
 
@@ -332,7 +364,8 @@ def placement(facts: ContainerFacts, profile: Profile) -> Iterator[Fault]:
     """CR24."""
     if facts.cgroup_parent:
         yield Fault(declared=f"cgroup_parent: {facts.cgroup_parent}", effective="limits of another cgroup")
-    if facts.modes.get("Network") in ("default", "bridge") and not profile.default_bridge:
+    in_bridge = facts.modes.get("Network") in ("default", "bridge") or "bridge" in facts.networks
+    if in_bridge and not profile.default_bridge:
         yield Fault(declared="no network", effective="the default bridge, with every other such container")
 
 
@@ -387,20 +420,24 @@ def _is_root_name(user: str) -> bool:
     return name in ("", "root") or (name.isdecimal() and int(name) == 0)
 
 
-def _has_socket(mount: Mount) -> bool:
-    name = mount.source.rpartition("/")[2]
-    return name in _SOCKETS or mount.source in _SOCKET_FOLDERS
+def _has_socket(path: str, own: str) -> bool:
+    """Tell whether a path is an engine's socket, or a folder of one; whole trees are CR15's."""
+    name = path.rpartition("/")[2]
+    near = path != "/" and own.startswith(f"{path}/")
+    return name in _SOCKETS or path in (*_SOCKET_FOLDERS, own) or (near and not _is_sensitive(path))
 
 
 def _is_sensitive(source: str) -> bool:
-    below = (*_SENSITIVE, *_STATE_FOLDERS)
+    below = (*_SENSITIVE, *_STATE_FOLDERS, *_COMMANDING)
     return source in ("/", "/var", "/home", "/var/lib") or any(
         source == each or source.startswith(f"{each}/") for each in below
     )
 
 
-def _shown(mount: Mount) -> str:
-    return f"volumes: {mount.source}:{mount.target}{'' if mount.writable else ':ro'}"
+def _shown(mount: Mount, path: str) -> str:
+    """Return how a mount was declared, and the path of the host that it leads to where that is another."""
+    leads = f", which is {path}" if path != mount.source else ""
+    return f"volumes: {mount.source}:{mount.target}{'' if mount.writable else ':ro'}{leads}"
 
 
 def _bytes(limit: int | None) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
 from release_gates.errors import MeasurementError
 from release_gates.probes.container.container_facts import Effective, Ulimit
+from release_gates.probes.container.mounts import parse_mounts, shown_paths
 from release_gates.probes.container.proc_status import ProcessState, parse_status
 
 PROC = Path("/proc")
@@ -38,13 +41,14 @@ def read_effective(inspected: Mapping[str, Any], *, proc: Path = PROC, cgroup: P
     ``MeasurementError`` (``container-gone``) if it ends meanwhile.
     """
     identity, state = str(inspected["Id"]), inspected["State"]
+    targets = [posixpath.normpath(str(each["Destination"])) for each in inspected.get("Mounts") or ()]
     pid = int(state.get("Pid") or 0)
     if not state.get("Running") or pid <= 0:
         raise NotHere(f"the container does not run (it is {state.get('Status', 'in an unknown state')})")
     folder = proc / str(pid)
     groups = _cgroups(folder, identity)
     try:
-        found = _read(proc, folder, _Limits(cgroup, groups))
+        found = _read(proc, folder, _Limits(cgroup, groups), targets)
     except PermissionError as error:
         raise NotHere(
             f"{error.filename}: permission denied; run the gate as root on the engine's host"
@@ -68,7 +72,7 @@ def listening(*tables: str) -> frozenset[int]:
     )
 
 
-def _read(proc: Path, folder: Path, limits: _Limits) -> Effective:
+def _read(proc: Path, folder: Path, limits: _Limits, targets: Sequence[str]) -> Effective:
     return Effective(
         processes=tuple(_processes(proc, folder, limits)),
         root_writable=_can_write(folder / "root"),
@@ -83,7 +87,22 @@ def _read(proc: Path, folder: Path, limits: _Limits) -> Effective:
         apparmor=_label(folder),
         listening=listening(*(_optional(folder / "net" / name) for name in ("tcp", "tcp6"))),
         ulimits=_ulimits((folder / "limits").read_text()),
+        memory_of_host=_memory_of_host(proc / "meminfo"),
+        mounts=_mounts(proc, folder, targets) if targets else {},
     )
+
+
+def _mounts(proc: Path, folder: Path, targets: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    inside, host = (
+        parse_mounts(path.read_text(), str(path)) for path in (folder / "mountinfo", proc / "1" / "mountinfo")
+    )
+    return shown_paths(targets, inside, host)
+
+
+def _memory_of_host(path: Path) -> int:
+    """Return the host's memory in bytes; 0 where it does not say."""
+    found = re.search(r"^MemTotal:\s+(\d+) kB$", _optional(path), re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
 
 
 def _cgroups(folder: Path, identity: str) -> dict[str, str]:

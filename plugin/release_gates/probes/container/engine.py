@@ -32,6 +32,12 @@ class Engine:
         """The client of the SDK, for what this class does not do."""
         return self._api
 
+    @property
+    def socket(self) -> str:
+        """The path of the socket by which the engine is asked; "" for a remote one."""
+        where = _place(self._environment)
+        return where.removeprefix("unix://") if where.startswith("unix://") else ""
+
     @cached_property
     def has_apparmor(self) -> bool:
         """Whether the engine's host confines by AppArmor."""
@@ -45,6 +51,11 @@ class Engine:
     def image(self, name: str) -> dict[str, Any]:
         """Return ``docker inspect`` of an image."""
         return dict(self.ask(f"image {name}", lambda: self._api.inspect_image(name)))
+
+    def volume(self, name: str) -> dict[str, str]:
+        """Return the options of a volume's driver."""
+        found = self.ask(f"volume {name}", lambda: self._api.inspect_volume(name))
+        return {str(key): str(value) for key, value in (found.get("Options") or {}).items()}
 
     def find_image(self, digest: str) -> str:
         """Return the id of the image of that digest: its own, or one by which a registry knows it."""
@@ -110,6 +121,10 @@ class Engine:
 START_HINT = "Start it (sudo systemctl start docker, or sudo dockerd), or let DOCKER_HOST name one that runs."
 
 
+def _place(environment: Mapping[str, str]) -> str:
+    return environment.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+
+
 def _connect(environment: Mapping[str, str]) -> APIClient:
     try:
         import docker
@@ -121,7 +136,7 @@ def _connect(environment: Mapping[str, str]) -> APIClient:
             slug="container-package-missing",
             hint="pip install 'pytest-release-gates[container]'",
         ) from error
-    where = environment.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    where = _place(environment)
     client = None
     try:
         _knock(where)

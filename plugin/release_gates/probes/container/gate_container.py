@@ -12,7 +12,7 @@ import msgspec
 
 from release_gates.errors import CandidateError, GateError, MeasurementError
 from release_gates.model.severity import Severity
-from release_gates.probes.container import vulnerabilities
+from release_gates.probes.container import signature, vulnerabilities
 from release_gates.probes.container.archive import read_archive
 from release_gates.probes.container.assessment import (
     judge_container,
@@ -24,6 +24,7 @@ from release_gates.probes.container.assessment import (
 from release_gates.probes.container.catalogue import CATALOGUE
 from release_gates.probes.container.engine import CHUNK_BYTES, Engine
 from release_gates.probes.container.image_facts import ImageFacts
+from release_gates.probes.container.image_rules import known_digests
 from release_gates.probes.container.judging import Report, judge
 from release_gates.probes.container.oci_index import Index, read_index
 from release_gates.probes.container.profile import Profile
@@ -37,7 +38,12 @@ MIB = 1024**2
 
 
 class Subject(Protocol):
-    """A candidate, as far as this probe needs it."""
+    """A candidate, as far as this probe needs it; ``commit`` is what it was made of."""
+
+    @property
+    def commit(self) -> str:
+        """The commit, in hex; "" where nobody knows."""
+        ...
 
     def artifact(self, name: str) -> Path:
         """Return an artifact in the store, hashed again."""
@@ -63,6 +69,10 @@ class Gate(Protocol):
 
     def settings(self, kind: type[Settings]) -> Settings:
         """Return the settings of a probe."""
+        ...
+
+    def policy_file(self, path: str) -> str | None:
+        """Return the text of a file of the policy folder, None without one."""
         ...
 
     def measure(
@@ -137,7 +147,7 @@ class GateContainer:
     @property
     def profile(self) -> Profile:
         """What policy allows."""
-        return self.settings.allowances(self.released)
+        return self.settings.allowances(self.released, self._gate.candidate.commit)
 
     def dockerfile(self, rule: str) -> None:
         """Fail if the candidate's Dockerfile breaks a rule."""
@@ -145,7 +155,7 @@ class GateContainer:
 
     def image(self, rule: str) -> None:
         """Fail if the candidate's image breaks a rule."""
-        self._require(rule, self._vulnerable if rule == "IM11" else self._image)
+        self._require(rule, {"IM11": self._vulnerable, "IM12": self._signed}.get(rule, self._image))
 
     def running(self, rule: str, containers: Sequence[str] = ()) -> None:
         """Fail if one of the service's containers breaks a rule, named here or by policy's labels.
@@ -155,11 +165,11 @@ class GateContainer:
         self._require(rule, lambda: self._running(tuple(containers)))
 
     def measure_tolerated(self, containers: Sequence[str]) -> None:
-        """Measure what does not fail: findings milder than ``fails_from``, and rules that are off."""
+        """Measure what does not fail: findings milder than ``fails_from``, rules and places that are off."""
         reports = (self._dockerfile(), self._image(), self._running(tuple(containers)))
         mild = [each for report in reports for each in report.findings if not self._fails(each.severity)]
         self._gate.measure("findings.tolerated", len(mild), "count")
-        self._gate.measure("rules.off", len(self.settings.off), "count")
+        self._gate.measure("rules.off", len(self.settings.off) + len(self.settings.no_secrets), "count")
 
     def measure_size(self) -> None:
         """Measure ``image.size`` in MiB, uncompressed, beside that of the live build.
@@ -179,13 +189,18 @@ class GateContainer:
         self._gate.measure("image.saved", 100 * (1 - size / builder), "%")
 
     def measure_vulnerabilities(self) -> None:
-        """Measure ``vulnerabilities.critical`` to ``low``; MISSING without a fresh report of this image."""
+        """Measure ``vulnerabilities.critical`` to ``low``, and ``.accepted`` among them, in ``count``.
+
+        MISSING without a fresh report of this image.
+        """
         try:
             found = self._scan()
         except (Undecided, CandidateError) as error:
-            for severity in Severity:
-                self._gate.missing(f"vulnerabilities.{severity}", str(error))
+            for name in (*Severity, "accepted"):
+                self._gate.missing(f"vulnerabilities.{name}", str(error))
             return
+        accepted = sum(each.identity in self.settings.accepted for each in found.vulnerabilities)
+        self._gate.measure("vulnerabilities.accepted", accepted, "count")
         for severity in Severity:
             number = sum(each.severity is severity for each in found.vulnerabilities)
             self._gate.measure(f"vulnerabilities.{severity}", number, "count")
@@ -295,6 +310,20 @@ class GateContainer:
 
         selection = self.settings.selection()
         return judge(None, self.profile, {"IM11": check}, subject=self.settings.image, selection=selection)
+
+    def _signed(self) -> Report:
+        def check(_facts: None, _profile: Profile) -> Iterable[Fault]:
+            name, key = self.settings.signature, self.settings.signed_by
+            if not name:
+                raise Undecided("policy names no artifact with the image's signature (signature = …)")
+            found = signature.read_signatures(self._gate.candidate.artifact(name).read_bytes(), name)
+            pem = self._gate.policy_file(key)
+            if pem is None:
+                raise signature.absent_key(key)
+            return signature.faults(found, pem.encode(), known_digests(self._facts()), name)
+
+        selection = self.settings.selection()
+        return judge(None, self.profile, {"IM12": check}, subject=self.settings.image, selection=selection)
 
     def _scan(self) -> ScanReport:
         name = self.settings.vulnerabilities

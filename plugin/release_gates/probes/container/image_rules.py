@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from release_gates.probes.container import secret_patterns
@@ -17,6 +18,7 @@ from release_gates.probes.container.rule import Fault, Undecided
 Check = Callable[[ImageFacts, Profile], Iterator[Fault]]
 
 MOST_SECRETS = 30
+REVISION = "org.opencontainers.image.revision"
 NAMED = 5
 """So many paths stand in a sentence before "and N more"."""
 
@@ -41,7 +43,7 @@ def size(facts: ImageFacts, profile: Profile) -> Iterator[Fault]:
         yield Fault(declared=f"a budget of {_mib(profile.size_budget)}", effective=_mib(facts.size))
 
 
-def secrets(facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
+def secrets(facts: ImageFacts, profile: Profile) -> Iterator[Fault]:
     """IM03: in every layer, also where a higher one hides the file. A secret itself is never shown."""
     for name in secret_patterns.in_environment(facts.environment):
         yield Fault(declared=f"ENV {name}", effective="whoever has the image has it")
@@ -55,10 +57,11 @@ def secrets(facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
         for name in secret_patterns.in_text(step):
             place = f"history, step {number} of {len(facts.history)}: {name}"
             yield Fault(declared=place, effective="`docker history` shows it")
-    for each in facts.files.secrets[:MOST_SECRETS]:
+    found = [each for each in facts.files.secrets if not _is_public(each.secret.path, profile)]
+    for each in found[:MOST_SECRETS]:
         hidden = ", which a higher layer only hides" if each.hidden else ""
         yield Fault(declared=each.place, effective=f"{each.secret.kind}{hidden}")
-    if more := facts.files.secrets[MOST_SECRETS:]:
+    if more := found[MOST_SECRETS:]:
         yield Fault(declared=f"{len(more)} more places, from {more[0].place} on", effective="secrets too")
 
 
@@ -132,6 +135,13 @@ def origin(facts: ImageFacts, profile: Profile) -> Iterator[Fault]:
     """IM09."""
     if absent := [label for label in profile.labels if not facts.labels.get(label)]:
         yield Fault(declared=f"no label {', '.join(absent)}", effective="nobody can tell its sources")
+    said = facts.labels.get(REVISION, "")
+    if profile.commit and said and not (len(said) >= 7 and profile.commit.startswith(said)):
+        yield Fault(
+            declared=f"label {REVISION}: {said[:40]}",
+            effective=f"the candidate is of {profile.commit[:12]}",
+            instead=f"LABEL {REVISION}, of the commit that is built: one of the base image is inherited",
+        )
     if facts.created is not None and profile.oldest_days:
         if facts.created > facts.now + timedelta(days=1):
             yield Fault(declared=f"created {facts.created:%Y-%m-%d}", effective="a day that is still to come")
@@ -153,11 +163,6 @@ def accounts(facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
             yield Fault(declared=f"/etc/passwd: uid {uid}", effective=f"{count} accounts are one user")
 
 
-def signature(_facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
-    """IM12: nothing here verifies signatures yet, so a policy that asks for one gets no yes."""
-    raise Undecided("signatures are not verified yet; switch the rule off with a reason until they are")
-
-
 CHECKS: Mapping[str, Check] = MappingProxyType(
     {
         "IM01": user,
@@ -170,10 +175,9 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "IM08": reference,
         "IM09": origin,
         "IM10": accounts,
-        "IM12": signature,
     }
 )
-"""IM11, what scanners report, is no function of the image: `vulnerabilities.py`."""
+"""IM11, what scanners report, and IM12, who signed it, are no functions of the image alone."""
 
 
 def _uid(facts: ImageFacts, name: str) -> int | None:
@@ -196,6 +200,10 @@ def _rows(facts: ImageFacts, file: str) -> Iterator[list[str]]:
     for line in facts.files.accounts.get(file, "").splitlines():
         if line.strip() and not line.startswith("#"):
             yield line.split(":")
+
+
+def _is_public(path: str, profile: Profile) -> bool:
+    return any(fnmatchcase(path, pattern.lstrip("/")) for pattern in profile.no_secrets)
 
 
 def _listed(names: list[str]) -> str:

@@ -14,7 +14,7 @@ from release_gates.probes.container.rule import Doubt, Fault, Finding, Undecided
 Facts = TypeVar("Facts")
 
 EXPLAINED = {
-    "CR01": ("CR02", "CR06", "CR07"),
+    "CR01": ("CR02", "CR06", "CR07", "CR15"),
     "CR08": ("CR09",),
     "DF02": ("DF03",),
 }

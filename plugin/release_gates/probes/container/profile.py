@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 class Profile:
     """The allowances of one kind of service.
 
-    ``host_modes``: which of Network, Pid, Ipc, UTS, Userns may be the host's. ``mounts`` are host paths that
-    may be mounted although they are sensitive. ``ulimits``: the least hard limit of each, -1 for unlimited.
-    ``bases``: patterns of base images. ``sizes`` in bytes, ages in days; 0 is no bound.
+    ``host_modes``: which of Network, Pid, Ipc, UTS, Userns may be the host's; ``joined_modes``: which may be
+    another container's. ``mounts`` are host paths that may be mounted although they are sensitive.
+    ``ulimits``: the least hard limit of each, -1 for unlimited. ``bases``: patterns of base images. ``sizes``
+    in bytes, ages in days; 0 is no bound. ``commit`` is what the image has to be made of, "" for any.
+    ``no_secrets``: patterns of paths whose secrets are public.
     """
 
     caps: frozenset[str] = frozenset()
     host_modes: frozenset[str] = frozenset()
+    joined_modes: frozenset[str] = frozenset()
     mounts: frozenset[str] = frozenset()
     devices: frozenset[str] = frozenset()
     ulimits: Mapping[str, int] = field(default_factory=dict)
@@ -27,6 +30,8 @@ class Profile:
     oldest_days: int = 90
     platforms: tuple[str, ...] = ("linux/amd64",)
     released: str = ""
+    commit: str = ""
+    no_secrets: tuple[str, ...] = ()
     digest_required: bool = False
     labels: tuple[str, ...] = ("org.opencontainers.image.revision", "org.opencontainers.image.source")
     kubernetes_only: bool = False

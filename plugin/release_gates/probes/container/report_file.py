@@ -34,12 +34,19 @@ class Vulnerability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanReport:
-    """What a scanner found in one image. ``digests`` are all by which it calls the image."""
+    """What a scanner found in one image. ``digests`` are all by which it calls the image.
+
+    ``looked_at`` is where it looked for packages: without any, no finding proves nothing. ``ended`` is the
+    distribution if nobody mends it any more, and so nobody reports what is wrong with it.
+    ``vulnerabilities`` are also those that the scanner was told to ignore: what is accepted, policy says.
+    """
 
     tool: str
     digests: frozenset[str]
     created: datetime
     database: datetime | None
+    looked_at: tuple[str, ...]
+    ended: str
     vulnerabilities: tuple[Vulnerability, ...]
 
 
@@ -61,19 +68,31 @@ def _trivy(document: Mapping[str, Any]) -> ScanReport:
         raise ValueError(f"SchemaVersion {document['SchemaVersion']}; 2 is read")
     if document.get("ArtifactType") != "container_image":
         raise ValueError(f"it is about a {document.get('ArtifactType')}, not about an image")
-    metadata = document["Metadata"]
+    metadata, results = document["Metadata"], listed(document.get("Results", []))
+    system = metadata.get("OS") or {}
     return ScanReport(
         tool="Trivy",
         digests=_digests(metadata.get("ImageID"), *(metadata.get("RepoDigests") or ())),
         created=_time(document["CreatedAt"]),
         database=None,
-        vulnerabilities=tuple(_of_trivy(listed(document["Results"]))),
+        looked_at=tuple(str(each["Target"]) for each in results if _has_packages(each)),
+        ended=f"{system.get('Family')} {system.get('Name')}" if system.get("EOSL") else "",
+        vulnerabilities=tuple(_of_trivy(results)),
     )
+
+
+def _has_packages(result: Mapping[str, Any]) -> bool:
+    """Tell whether a result of Trivy is about packages; with a list of them, it has to have some."""
+    if result.get("Vulnerabilities") or result.get("Packages"):
+        return True
+    return result.get("Class") in ("os-pkgs", "lang-pkgs") and "Packages" not in result
 
 
 def _of_trivy(results: list[Any]) -> Iterator[Vulnerability]:
     for result in results:
-        for each in result.get("Vulnerabilities") or ():
+        ignored = listed(result.get("ExperimentalModifiedFindings") or [])
+        suppressed = (each["Finding"] for each in ignored if each["Type"] == "vulnerability")
+        for each in (*(result.get("Vulnerabilities") or ()), *suppressed):
             yield Vulnerability(
                 identity=str(each["VulnerabilityID"]),
                 package=str(each["PkgName"]),
@@ -89,6 +108,7 @@ def _grype(document: Mapping[str, Any]) -> ScanReport:
     if source["type"] != "image":
         raise ValueError(f"it is about a {source['type']}, not about an image")
     target, database = source["target"], descriptor["db"]
+    matches = [*listed(document["matches"]), *listed(document.get("ignoredMatches") or [])]
     built = database.get("built") or (database.get("status") or {}).get("built")
     return ScanReport(
         tool=f"Grype {descriptor['version']}",
@@ -97,6 +117,10 @@ def _grype(document: Mapping[str, Any]) -> ScanReport:
         ),
         created=_time(descriptor["timestamp"]),
         database=_time(built),
+        looked_at=tuple(
+            filter(None, (_distribution(document), *(str(m["artifact"]["name"]) for m in matches)))
+        ),
+        ended="",
         vulnerabilities=tuple(
             Vulnerability(
                 identity=str(each["vulnerability"]["id"]),
@@ -106,9 +130,15 @@ def _grype(document: Mapping[str, Any]) -> ScanReport:
                 severity=_severity(each["vulnerability"]["severity"]),
                 published=None,
             )
-            for each in listed(document["matches"])
+            for each in matches
         ),
     )
+
+
+def _distribution(document: Mapping[str, Any]) -> str:
+    """Return the distribution that Grype knew, whose packages it looked at; "" for none."""
+    said = document.get("distro") or {}
+    return " ".join(filter(None, (said.get("name"), said.get("version"))))
 
 
 def _digests(*names: object) -> frozenset[str]:

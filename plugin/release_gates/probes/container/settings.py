@@ -27,8 +27,11 @@ class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     that is the image of the builder stage. "" is none. ``service`` are labels: every container that bears
     all of them ("" is any value) is judged, beside those that the suite names. ``off`` maps a rule to the
     reason why it is not asked. ``fails_from`` is the mildest severity that fails; milder findings are counted
-    as tolerated. ``caps``, ``mounts``, ``devices`` and ``host_modes`` are allowed beyond the profile; the
-    others replace what it says. ``critical`` to ``low`` say what a known vulnerability does, as for findings.
+    as tolerated. ``caps``, ``mounts``, ``devices``, ``host_modes`` and ``joined_modes`` are allowed beyond
+    the profile; the others replace what it says. ``critical`` to ``low`` say what a known vulnerability does,
+    as for findings; ``accepted`` maps one's id to the reason why it does nothing. ``signature`` names the
+    artifact that `cosign download signature` wrote, ``signed_by`` the file of the public key in the policy
+    folder. ``no_secrets`` maps patterns of paths to the reason why what looks like a secret there is public.
     Raises ValueError for a rule that nobody knows or that is off without a reason, and for bad values.
     """
 
@@ -40,6 +43,10 @@ class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     index: str = ""
     vulnerabilities: str = ""
     builder: str = ""
+    signature: str = ""
+    signed_by: str = "cosign.pub"
+    accepted: dict[str, str] = {}
+    no_secrets: dict[str, str] = {}
     service: dict[str, str] = {}
     report_days: int = 7
     off: dict[str, str] = {}
@@ -49,6 +56,7 @@ class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     mounts: list[str] = []
     devices: list[str] = []
     host_modes: list[str] = []
+    joined_modes: list[str] = []
     ulimits: dict[str, int] | None = None
     bases: list[str] | None = None
     platforms: list[str] | None = None
@@ -64,15 +72,17 @@ class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     def __post_init__(self) -> None:
         _check_rules("off", self.off)
         _check_rules("severity", self.severity)
-        for rule, reason in self.off.items():
-            if len(reason.split()) < 2:
-                raise ValueError(f"off.{rule} = {reason!r}: say in words why it is not asked")
+        for key, reasons in (("off", self.off), ("accepted", self.accepted), ("no_secrets", self.no_secrets)):
+            for name, reason in reasons.items():
+                if len(reason.split()) < 2 or not name:
+                    raise ValueError(f"{key}.{name} = {reason!r}: say in words why it is not asked")
         for rule, severity in self.severity.items():
             if severity not in list(Severity):
                 raise ValueError(f"severity.{rule} = {severity!r}: must be one of {', '.join(Severity)}")
-        for mode in self.host_modes:
-            if mode not in HOST_MODES:
-                raise ValueError(f"host_modes: {mode!r} is none of {', '.join(HOST_MODES)}")
+        for key, modes in (("host_modes", self.host_modes), ("joined_modes", self.joined_modes)):
+            for mode in modes:
+                if mode not in HOST_MODES:
+                    raise ValueError(f"{key}: {mode!r} is none of {', '.join(HOST_MODES)}")
         for severity in Severity:
             self.action(severity)
         if not self.image:
@@ -92,8 +102,11 @@ class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         severities = {rule: Severity(severity) for rule, severity in self.severity.items()}
         return Selection(off=self.off, severities=severities)
 
-    def allowances(self, released: str) -> Profile:
-        """Return the profile with what policy says; ``released`` is the candidate's image digest."""
+    def allowances(self, released: str, commit: str = "") -> Profile:
+        """Return the profile with what policy says; ``released`` is the candidate's image digest.
+
+        ``commit`` is the one that the candidate was made of, "" where nobody knows.
+        """
         profile = PROFILES[self.profile]
         budget = self.size_budget_mib
         return replace(
@@ -102,6 +115,7 @@ class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             mounts=profile.mounts | frozenset(self.mounts),
             devices=profile.devices | frozenset(self.devices),
             host_modes=profile.host_modes | frozenset(self.host_modes),
+            joined_modes=profile.joined_modes | frozenset(self.joined_modes),
             ulimits=profile.ulimits if self.ulimits is None else self.ulimits,
             bases=profile.bases if self.bases is None else tuple(self.bases),
             platforms=profile.platforms if self.platforms is None else tuple(self.platforms),
@@ -110,6 +124,8 @@ class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             default_bridge=self.default_bridge,
             kubernetes_only=self.kubernetes_only,
             released=released,
+            commit=commit,
+            no_secrets=tuple(self.no_secrets),
         )
 
 

@@ -11,10 +11,19 @@ from release_gates.probes.container.settings import ContainerSettings
 
 
 def check_fresh(report: ScanReport, released: str, settings: ContainerSettings, now: datetime) -> None:
-    """Raise ``Undecided`` for a report about another image, an old one, or one of an old database."""
+    """Raise ``Undecided`` for a report about another image or about nothing, and for an old one.
+
+    Old is also what an old database was asked, or is about a distribution that nobody mends any more.
+    """
     if released not in report.digests:
         about = ", ".join(sorted(digest[:12] for digest in report.digests)) or "no digest"
         raise Undecided(f"the report of {report.tool} is about {about}, the candidate is {released[:12]}")
+    if not report.looked_at:
+        raise Undecided(
+            f"{report.tool} names no package and no system that it looked at, which proves nothing"
+        )
+    if report.ended:
+        raise Undecided(f"{report.ended} is not maintained any more, so nobody reports what is wrong with it")
     _check_age(f"the report of {report.tool}", report.created, settings, now)
     if report.database is not None:
         _check_age(f"the database of {report.tool}", report.database, settings, now)
@@ -25,7 +34,7 @@ def blocking(report: ScanReport, settings: ContainerSettings, now: datetime) -> 
     undecided = ""
     for each in sorted(report.vulnerabilities, key=lambda each: (each.severity.rank, each.identity)):
         action = settings.action(each.severity)
-        if action.kind != "block":
+        if action.kind != "block" or each.identity in settings.accepted:
             continue
         if action.after_days is None:
             yield _fault(each, "")

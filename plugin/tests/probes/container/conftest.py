@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import replace
 from typing import Any
 
@@ -64,7 +65,10 @@ def inspected(
         "Image": f"sha256:{RELEASED}",
         "AppArmorProfile": "docker-default",
         "Mounts": [],
-        "NetworkSettings": {"Ports": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "49153"}]}},
+        "NetworkSettings": {
+            "Ports": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "49153"}]},
+            "Networks": {"trading": {}},
+        },
         "State": {
             "Status": "running",
             "Running": True,
@@ -98,6 +102,8 @@ def inspected(
             "Ulimits": [{"Name": "memlock", "Soft": -1, "Hard": -1}],
             "GroupAdd": None,
             "CgroupParent": "",
+            "MaskedPaths": ["/proc/kcore", "/sys/firmware"],
+            "ReadonlyPaths": ["/proc/sys", "/proc/sysrq-trigger"],
             **(host or {}),
         },
         "Config": {
@@ -113,11 +119,15 @@ def inspected(
     }
 
 
-def container(data: dict[str, Any] | None = None, effective: Effective | None = None) -> ContainerFacts:
+def container(
+    data: dict[str, Any] | None = None, effective: Effective | None = None, **more: Any
+) -> ContainerFacts:
+    """Return facts; where nothing else was said, the kernel shows of each mount what was declared."""
+    data = inspected() if data is None else data
+    now = in_effect() if effective is None else effective
+    seen = {each["Destination"]: (posixpath.normpath(each["Source"]),) for each in data["Mounts"]}
     return container_facts(
-        inspected() if data is None else data,
-        effective=in_effect() if effective is None else effective,
-        host_has_apparmor=True,
+        data, effective=replace(now, mounts={**seen, **now.mounts}), host_has_apparmor=True, **more
     )
 
 

@@ -34,7 +34,7 @@ ROOT = process(uids=(0, 0, 0, 0), gids=(0, 0, 0, 0), groups=(0,))
 BAD: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "privileged": (
         "CR01",
-        inspected({"Privileged": True}),
+        inspected({"Privileged": True, "MaskedPaths": None, "ReadonlyPaths": None}),
         {"processes": (process(cap_bounding=(1 << 41) - 1, seccomp=0),), "apparmor": "unconfined"},
     ),
     "no cap_drop": (
@@ -150,6 +150,21 @@ BAD: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "host network": ("CR13", inspected({"NetworkMode": "host"}), {"listening": frozenset({22, 8080})}),
     "host pids": ("CR13", inspected({"PidMode": "host"}), {}),
     "host ipc": ("CR13", inspected({"IpcMode": "host"}), {}),
+    "another's network": ("CR13", inspected({"NetworkMode": f"container:{'ab' * 32}"}), {}),
+    "another's pids": ("CR13", inspected({"PidMode": f"container:{'ab' * 32}"}), {}),
+    "another's ipc": ("CR13", inspected({"IpcMode": "container:other"}), {}),
+    "a link to docker.sock": ("CR14", bind("/srv/x"), {"mounts": {"/x": ("/run/docker.sock",)}}),
+    "a link to /etc": ("CR15", bind("/srv/x"), {"mounts": {"/x": ("/etc", "/srv/x")}}),
+    "/etc below a folder": ("CR15", bind("/srv"), {"mounts": {"/x": ("/srv", "/etc/ssl")}}),
+    "the socket of systemd": ("CR15", bind("/run/systemd/private"), {}),
+    "unmasked /proc": ("CR15", inspected({"MaskedPaths": [], "ReadonlyPaths": []}), {}),
+    "unmasked /sys": ("CR15", inspected({"ReadonlyPaths": None}), {}),
+    "as much memory as the host has": ("CR10", inspected(), {"memory_of_host": 268435456}),
+    "the default bridge too": (
+        "CR24",
+        inspected(NetworkSettings={"Ports": {}, "Networks": {"trading": {}, "bridge": {}}}),
+        {},
+    ),
     "docker.sock": ("CR14", bind("/var/run/docker.sock"), {}),
     "the folder of docker.sock": ("CR14", bind("/run"), {}),
     "containerd.sock": ("CR14", bind("/run/containerd/containerd.sock"), {}),
@@ -335,3 +350,77 @@ def test_another_shape_is_an_error() -> None:
     ):
         with pytest.raises(MeasurementError, match="container-inspect"):
             container_facts(broken, effective=None)
+
+
+def volume(device: str, name: str = "data") -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a container with a volume whose driver was told to bind a folder, and the driver's options."""
+    source = f"/var/lib/docker/volumes/{name}/_data"
+    mount = {
+        "Type": "volume",
+        "Name": name,
+        "Source": source,
+        "Destination": "/x",
+        "RW": True,
+        "Propagation": "",
+    }
+    return inspected(Mounts=[mount]), {
+        name: {"type": "none", "o": "bind", "device": device} if device else {}
+    }
+
+
+@pytest.mark.parametrize(
+    ("device", "rule"),
+    [
+        ("/run/docker.sock", "CR14"),
+        ("/etc/../etc", "CR15"),
+        ("/dev/sda1", "CR15"),
+        ("/srv/journal", ""),
+        ("", ""),
+    ],
+)
+def test_a_volume_is_judged_by_what_its_driver_binds(profile: Profile, device: str, rule: str) -> None:
+    data, volumes = volume(device)
+    found = judge(container(data, volumes=volumes), profile, CHECKS, subject="engine")
+    assert [finding.rule.id for finding in found.findings] == [rule] * bool(rule)
+    assert found.doubts == ()
+
+
+def test_a_volume_is_judged_by_what_the_kernel_shows(profile: Profile) -> None:
+    data, _ = volume("")
+    facts = container(
+        data, in_effect(mounts={"/x": ("/etc", "/var/lib/docker/volumes/data/_data")}), volumes={"data": {}}
+    )
+    assert [each.rule.id for each in judge(facts, profile, CHECKS, subject="engine").findings] == ["CR15"]
+
+
+@pytest.mark.parametrize("source", ["/srv/data", "/tmp/gate-docker-1/docker.sock", "/tmp/gate-docker-1"])
+def test_the_socket_by_which_the_engine_was_asked_is_one_of_its_sockets(
+    profile: Profile, source: str
+) -> None:
+    facts = container(bind(source), engine_socket="/tmp/gate-docker-1/docker.sock")
+    found = judge(facts, profile, CHECKS, subject="engine")
+    assert [each.rule.id for each in found.findings] == ([] if source == "/srv/data" else ["CR14"])
+
+
+@pytest.mark.parametrize("data", [bind("/srv/data"), volume("")[0]])
+def test_mounts_that_nobody_saw_are_no_pass(profile: Profile, data: dict[str, Any]) -> None:
+    """On another host a folder may be a link to /etc."""
+    facts = container_facts(data, effective=None, effective_absent="the engine is remote")
+    undecided = {doubt.rule.id for doubt in judge(facts, profile, CHECKS, subject="engine").doubts}
+    assert {"CR14", "CR15"} <= undecided
+    lost = container_facts(data, effective=in_effect())
+    assert {doubt.rule.id for doubt in judge(lost, profile, CHECKS, subject="engine").doubts} == {
+        "CR14",
+        "CR15",
+    }
+    silent = container(inspected({"MaskedPaths": []}))
+    del data["HostConfig"]["MaskedPaths"]
+    assert silent.masked is False
+    assert container(data).masked is None
+
+
+def test_policy_lets_a_sidecar_join_and_no_more(profile: Profile) -> None:
+    joined = replace(profile, joined_modes=frozenset({"Network"}))
+    assert report(joined, BAD["another's network"][1]) == Report()
+    assert report(joined, BAD["another's pids"][1]).findings
+    assert report(joined, *BAD["host network"][1:2]).findings

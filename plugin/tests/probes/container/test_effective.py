@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from release_gates.errors import MeasurementError
 from release_gates.probes.container.effective import NotHere, listening, read_effective
+from release_gates.probes.container.mounts import parse_mounts, shown_paths
 from release_gates.probes.container.proc_status import parse_status
 from release_gates.probes.container.settings import ContainerSettings
 
@@ -189,6 +190,35 @@ def test_any_value_is_read_or_one_error(key: str, value: str) -> None:
     except MeasurementError:
         return
     assert len(found.uids) == 4
+
+
+HOST = """27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+50 27 0:30 / /run rw - tmpfs tmpfs rw
+42 27 254:0 /srv/pool /var/pool rw shared:1 - ext4 /dev/vda rw
+"""
+INSIDE = """100 99 0:50 / / ro - overlay overlay rw
+101 100 254:0 /etc/ssl\\040certs /x ro - ext4 /dev/vda rw
+102 100 0:30 /docker.sock /y ro - tmpfs tmpfs rw
+103 100 254:0 /srv /z ro - ext4 /dev/vda rw
+104 103 0:30 / /z/run ro - tmpfs tmpfs rw
+105 100 0:4 net:[4026531833] /zz ro - nsfs nsfs rw
+106 100 254:0 /srv/pool/a /p rw - ext4 /dev/vda rw
+"""
+
+
+def test_the_kernel_tells_what_a_mount_shows() -> None:
+    inside, host = parse_mounts(INSIDE, "mountinfo"), parse_mounts(HOST, "mountinfo")
+    found = shown_paths(["/x", "/y", "/z", "/p", "/absent"], inside, host)
+    assert found == {
+        "/x": ("/etc/ssl certs",),
+        "/y": ("/run/docker.sock",),
+        "/z": ("/srv", "/run"),
+        "/p": ("/srv/pool/a", "/var/pool/a"),
+    }
+    assert parse_mounts(Path("/proc/self/mountinfo").read_text(), "mountinfo")
+    for torn in ("27", "27 1 254 / / rw - ext4 /dev/vda rw", "27 1 254:0 / / rw"):
+        with pytest.raises(MeasurementError, match="container-state"):
+            parse_mounts(torn, "mountinfo")
 
 
 def test_our_own_status_is_read() -> None:

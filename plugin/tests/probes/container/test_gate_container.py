@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +24,7 @@ class Gate:
     """A gate whose candidate has an image, and the image of its builder stage."""
 
     baseline = None
+    commit = ""
 
     def __init__(self, **settings: Any) -> None:
         self.said = ContainerSettings(profile="hft-engine", **settings)
@@ -121,3 +124,24 @@ def test_an_empty_builder_stage_is_an_error() -> None:
     with pytest.raises(MeasurementError, match="builder stage is empty"):
         sized(gate, MIB, 0)
     assert "image.saved" not in gate.measured
+
+
+def test_a_signature_is_asked_for_and_never_taken_for_granted(tmp_path: Path) -> None:
+    with pytest.raises(MeasurementError, match="policy names no artifact with the image's signature"):
+        asked(Gate(), Engine()).image("IM12")
+    gate = Gate(signature="image.sig")
+    (tmp_path / "image.sig").write_text("")
+    gate.artifact = lambda name: tmp_path / name  # type: ignore[attr-defined]
+    gate.policy_file = lambda path: None  # type: ignore[attr-defined]
+    with pytest.raises(MeasurementError, match=r"gates/cosign\.pub: there is no such file"):
+        asked(gate, Engine()).image("IM12")
+    key = subprocess.run(
+        ["openssl", "genpkey", "-algorithm", "ED25519"], capture_output=True, check=True
+    ).stdout
+    public = subprocess.run(["openssl", "pkey", "-pubout"], input=key, capture_output=True, check=True).stdout
+    gate.policy_file = lambda path: public.decode()  # type: ignore[attr-defined]
+    judged = asked(gate, Engine())
+    facts = SimpleNamespace(identity=f"sha256:{RELEASED}", repo_digests=())
+    judged._inspected.once(("image", RELEASED), lambda: facts)
+    with pytest.raises(AssertionError, match="none is by the key that policy names"):
+        judged.image("IM12")

@@ -189,6 +189,44 @@ def test_each_bad_image_is_caught_by_exactly_its_rule(bench: Bench, name: str) -
     assert set(by_rule(found)) == {"IM08" if defect.unreleased else defect.rule}
 
 
+@pytest.fixture
+def etc_by_a_volume(bench: Bench) -> Iterator[str]:
+    """Make a volume whose driver binds /etc, which `docker inspect` of a container does not show."""
+    name = f"gate-{owner().replace(':', '-')}-etc"
+    options = {"type": "none", "o": "bind", "device": "/etc"}
+    bench.engine.api.create_volume(name, driver="local", driver_opts=options, labels=LABELS)
+    try:
+        yield name
+    finally:
+        for identity in bench.engine.containers({OWNER: owner(), "volume": name}, stopped=True):
+            bench.engine.api.remove_container(identity, force=True)
+        bench.engine.api.remove_volume(name)
+
+
+def test_mounts_are_judged_by_what_the_kernel_shows(
+    bench: Bench, containers: dict[str, str], tmp_path: Path, etc_by_a_volume: str
+) -> None:
+    (tmp_path / "link").symlink_to("/etc")
+    (tmp_path / "plain").mkdir()
+    rules = {f"{tmp_path}/link": "CR15", f"{tmp_path}/plain": "", etc_by_a_volume: "CR15"}
+    labels = {**LABELS, "volume": etc_by_a_volume}
+    good = bench.profile.released
+    made = {
+        source: create(bench.engine, service(good, volumes=[f"{source}:/x:ro"]), labels) for source in rules
+    }
+    made["another"] = create(
+        bench.engine, service(good, pid=f"container:{containers['the good one']}"), labels
+    )
+    for identity in made.values():
+        run(bench.engine, identity)
+    for identity in made.values():
+        wait_healthy(bench.engine, identity)
+    for source, rule in {**rules, "another": "CR13"}.items():
+        found = judged(bench, made[source])
+        assert set(by_rule(found)) == {rule} - {""}, (source, [each.sentence for each in found.findings])
+        assert not found.doubts, [each.sentence for each in found.doubts]
+
+
 def test_a_straggler_is_found_among_good_ones(bench: Bench, containers: dict[str, str]) -> None:
     """A tag that was moved between build and run: the same name, another image."""
     other = replace(bench.image, history=("another build",))

@@ -29,7 +29,7 @@ def trivy(*found: dict[str, Any], **changes: Any) -> bytes:
         "CreatedAt": "2026-11-20T08:00:00.123456789Z",
         "ArtifactType": "container_image",
         "Metadata": {"ImageID": f"sha256:{DIGEST}", "RepoDigests": [f"r/e@sha256:{'c' * 64}"]},
-        "Results": [{"Target": "engine", "Vulnerabilities": list(found) or None}],
+        "Results": [{"Target": "engine", "Class": "os-pkgs", "Vulnerabilities": list(found) or None}],
         **changes,
     }
     return json.dumps(document).encode()
@@ -54,6 +54,7 @@ def grype(severity: str | None = None, **changes: Any) -> bytes:
     document = {
         "matches": [match] if severity else [],
         "source": {"type": "image", "target": {"imageID": f"sha256:{DIGEST}"}},
+        "distro": {"name": "debian", "version": "12"},
         "descriptor": {
             "name": "grype",
             "version": "0.80",
@@ -88,6 +89,27 @@ def test_severities_do_what_policy_says() -> None:
     assert named(grype("High")) == ["CVE-2026-1"]
 
 
+def test_what_the_scanner_was_told_to_ignore_is_judged_all_the_same() -> None:
+    ignored = json.loads(grype("Critical"))
+    assert named(grype(ignoredMatches=ignored["matches"])) == ["CVE-2026-1"]
+    result = {
+        "Target": "engine",
+        "Class": "os-pkgs",
+        "ExperimentalModifiedFindings": [
+            {"Type": "vulnerability", "Status": "ignored", "Finding": one("CRITICAL")}
+        ],
+    }
+    assert named(trivy(Results=[result])) == ["CVE-2026-CRITICAL"]
+
+
+def test_policy_accepts_one_with_a_reason() -> None:
+    accepting = ContainerSettings(accepted={"CVE-2026-HIGH": "zlib is never called"})
+    report = read(trivy(one("HIGH"), one("CRITICAL")))
+    assert [fault.effective.split()[0] for fault in blocking(report, accepting, NOW)] == ["CVE-2026-CRITICAL"]
+    with pytest.raises(ValueError, match=r"accepted\.CVE-1 = 'no'"):
+        ContainerSettings(accepted={"CVE-1": "no"})
+
+
 def test_a_grace_without_a_day_is_undecided() -> None:
     with pytest.raises(Undecided, match="has no day to count 30 days from"):
         named(grype("Medium"))
@@ -105,6 +127,25 @@ def test_a_fresh_report_of_this_image_counts(data: bytes) -> None:
         (trivy(), NOW - timedelta(days=9), "still to come"),
         (trivy(Metadata={"ImageID": "sha256:" + "1" * 64}), NOW, "is about 111111111111"),
         (trivy(Metadata={}), NOW, "is about no digest"),
+        (trivy(Results=[]), NOW, "names no package and no system"),
+        (
+            json.dumps({k: v for k, v in json.loads(trivy()).items() if k != "Results"}).encode(),
+            NOW,
+            "names no",
+        ),
+        (trivy(Results=[{"Target": "e", "Class": "secret"}]), NOW, "names no package and no system"),
+        (trivy(Results=[{"Target": "e", "Class": "os-pkgs", "Packages": []}]), NOW, "names no package"),
+        (grype(distro={"name": "", "version": ""}), NOW, "names no package and no system"),
+        (
+            trivy(
+                Metadata={
+                    "ImageID": f"sha256:{DIGEST}",
+                    "OS": {"Family": "debian", "Name": "9.13", "EOSL": True},
+                }
+            ),
+            NOW,
+            r"debian 9.13 is not maintained any more",
+        ),
         (
             grype(
                 descriptor={
