@@ -16,7 +16,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The samples of one endpoint in one block of intended time, since the last frame.
 
     ``failures`` counts by kind; ``over`` has one count for each threshold, failures in each of them;
-    ``buckets`` are those of `buckets.bucket_of`, of answered requests only. Times in seconds.
+    ``buckets`` are those of `buckets.bucket_of`, of answered requests only. ``reconnects`` requests had to
+    open a connection anew. Times in seconds.
     """
 
     endpoint: str
@@ -27,6 +28,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     buckets: dict[int, int]
     sum_s: float
     max_s: float
+    reconnects: int = 0
 
 
 class BlockHealth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

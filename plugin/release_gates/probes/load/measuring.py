@@ -48,11 +48,7 @@ def _endpoint(
         run.recording.tally(endpoint, blocks),
     )
     if samples.total.requests == 0:
-        because = "no request was due in this phase"
-        names = [f"p{percent}" for percent in quantiles_of(rules)] + ["error_rate", "throughput"]
-        yield from (
-            Measurement(name=f"{endpoint}.{n}{suffix}", absent="missing", because=because) for n in names
-        )
+        yield from _absent(f"{endpoint}.{{}}{suffix}", rules)
         return
     condition = run.recording.condition(blocks)
     for percent in quantiles_of(rules):
@@ -63,8 +59,24 @@ def _endpoint(
             yield Measurement(name=name, absent="inconclusive", because=late)
         else:
             yield _quantile(run.plan, name, float(percent) / 100, samples, bounds)
-    yield _error_rate(f"{endpoint}.error_rate{suffix}", samples)
+    failed = tuple(tally.failures.total() for tally in samples.blocks)
+    yield _share(f"{endpoint}.error_rate{suffix}", failed, samples)
+    if run.plan.traffic:  # locust does not tell what becomes of its connections
+        reconnects = tuple(tally.reconnects for tally in samples.blocks)
+        yield _share(f"{endpoint}.reconnect_rate{suffix}", reconnects, samples)
     yield _throughput(f"{endpoint}.throughput{suffix}", samples.total, len(blocks) * BLOCK_S)
+
+
+def _absent(name: str, rules: Sequence[LimitRule]) -> Iterator[Measurement]:
+    values = (
+        *(f"p{percent}" for percent in quantiles_of(rules)),
+        "error_rate",
+        "reconnect_rate",
+        "throughput",
+    )
+    for value in values:
+        because = "no request was due in this phase"
+        yield Measurement(name=name.format(value), absent="missing", because=because)
 
 
 class Samples(NamedTuple):
@@ -102,14 +114,11 @@ def _value_s(total: Tally, share: float, timeout_s: float) -> float:
     return value_s
 
 
-def _error_rate(name: str, samples: Samples) -> Measurement:
-    requests, failed = samples.total.requests, samples.total.failures.total()
-    share = Share(
-        length_s=BLOCK_S,
-        of=tuple(tally.requests for tally in samples.blocks),
-        hits=tuple(tally.failures.total() for tally in samples.blocks),
-    )
-    return Measurement(name=name, value=failed / requests, unit="ratio", samples=requests, share=share)
+def _share(name: str, hits: tuple[int, ...], samples: Samples) -> Measurement:
+    requests = tuple(tally.requests for tally in samples.blocks)
+    share = Share(length_s=BLOCK_S, of=requests, hits=hits)
+    value = sum(hits) / samples.total.requests
+    return Measurement(name=name, value=value, unit="ratio", samples=samples.total.requests, share=share)
 
 
 def _throughput(name: str, total: Tally, seconds: float) -> Measurement:

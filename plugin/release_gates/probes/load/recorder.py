@@ -34,6 +34,8 @@ class Channel:
         self._times = array("d")
         self._latencies = array("d")
         self._failed: list[tuple[float, FailureKind]] = []
+        self._reconnected = array("d")
+        self.reconnected = self._reconnected.append
         self.sent = self._times.append
         self.took = self._latencies.append
 
@@ -56,14 +58,15 @@ class Channel:
         """Return what was noted, by block, and forget it."""
         latencies: dict[int, list[float]] = defaultdict(list)
         failures: dict[int, Counter[str]] = defaultdict(Counter)
+        reconnects = Counter(int(intended_s / BLOCK_S) for intended_s in self._reconnected)
         for intended_s, latency_s in zip(self._times, self._latencies, strict=True):
             latencies[int(intended_s / BLOCK_S)].append(latency_s)
         for intended_s, kind in self._failed:
             failures[int(intended_s / BLOCK_S)][kind] += 1
-        del self._times[:], self._latencies[:], self._failed[:]
-        blocks = sorted(latencies.keys() | failures.keys())
+        del self._times[:], self._latencies[:], self._failed[:], self._reconnected[:]
         return [
-            _cell(endpoint, block, sorted(latencies[block]), failures[block], thresholds) for block in blocks
+            _cell(endpoint, block, sorted(latencies[block]), failures[block], reconnects[block], thresholds)
+            for block in sorted(latencies.keys() | failures.keys() | reconnects.keys())
         ]
 
 
@@ -137,6 +140,7 @@ def _cell(
     block: int,
     ordered: Sequence[float],
     failures: Counter[str],
+    reconnects: int,
     thresholds: Sequence[Threshold],
 ) -> Cell:
     failed = failures.total()
@@ -149,6 +153,7 @@ def _cell(
         buckets=dict(Counter(map(bucket_of, ordered))),
         sum_s=math.fsum(ordered),
         max_s=ordered[-1] if ordered else 0.0,
+        reconnects=reconnects,
     )
 
 

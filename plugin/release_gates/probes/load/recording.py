@@ -22,6 +22,7 @@ class Tally:
     buckets: Counter[int] = field(default_factory=Counter)
     sum_s: float = 0.0
     max_s: float = 0.0
+    reconnects: int = 0
 
     @property
     def requests(self) -> int:
@@ -38,6 +39,7 @@ class Tally:
         self.buckets.update(other.buckets)
         self.sum_s += other.sum_s
         self.max_s = max(self.max_s, other.max_s)
+        self.reconnects += other.reconnects
 
 
 @dataclass(slots=True)

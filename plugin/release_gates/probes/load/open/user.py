@@ -57,6 +57,7 @@ class User:
         self.intended_s = intended_s
         self.deadline_s = intended_s + self._driver.timeout_s
         if self.link is None:
+            self.channel.reconnected(intended_s)
             self._driver.reconnect(self)
         else:
             self._send(self.link)
