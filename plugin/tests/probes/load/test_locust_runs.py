@@ -43,6 +43,7 @@ EVERYTHING = """
     from locust import FastHttpUser, HttpUser, User, constant, events, task
 
     class Fast(FastHttpUser):
+        host = "http://127.0.0.1:1"  # the plan's target counts
         wait_time = constant(0.005)
         fixed_count = 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from time import monotonic
 from typing import Any
 
@@ -28,7 +29,7 @@ class Notes:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._recorder = Recorder(plan.thresholds)
-        self._samples = Samples(self._recorder, plan.timeout_s)
+        self._samples = Samples(self._recorder, plan.timeout_s, plan.target)
         self._pulse: Pulse | None = None
         self._origin_s = 0.0
         self._ending = False
@@ -37,6 +38,8 @@ class Notes:
     def begin(self, origin_s: float) -> None:
         """Note from now on; ``origin_s`` of the monotonic clock is the run's start."""
         self._origin_s = origin_s
+        gc.collect()
+        gc.freeze()  # what locust and its libraries are made of is not looked through again and again
         self._samples.begin(origin_s)
         self._pulse = Pulse(self._recorder, origin_s)
 

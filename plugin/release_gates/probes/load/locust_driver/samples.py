@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
 from gevent import getcurrent
 from gevent.greenlet import Greenlet
@@ -25,8 +26,9 @@ class Samples:
     request. ``trouble`` is a sentence as soon as the run cannot be one.
     """
 
-    def __init__(self, recorder: Recorder, timeout_s: float) -> None:
+    def __init__(self, recorder: Recorder, timeout_s: float, target: str) -> None:
         self.trouble = ""
+        self._target = target
         self._recorder = recorder
         self._timeout_ms = timeout_s * 1000
         self._origin_s = math.inf
@@ -43,6 +45,7 @@ class Samples:
         response_time: object,
         exception: object = None,
         response: object = None,
+        url: object = None,
         **_others: object,
     ) -> None:
         """Note a request that has ended, as locust tells it; ``response_time`` in milliseconds."""
@@ -53,6 +56,7 @@ class Samples:
         channel = self._channels.get(name)
         if channel is None:
             channel = self._open(name)
+            self._check(url)
         if (
             exception is None
             and type(response_time) is float
@@ -69,8 +73,9 @@ class Samples:
         """Note that a user's own code raised: a failure of what it asked last."""
         at_s = monotonic() - self._origin_s
         if at_s >= 0:
-            name = getattr(getcurrent(), "gate_endpoint", type(user_instance).__name__)
-            self._open(name).failed(at_s, "exception")
+            user = getattr(user_instance, "user", user_instance)  # locust gives a TaskSet, too
+            name = getattr(getcurrent(), "gate_endpoint", None)
+            self._open(name or type(user).__name__).failed(at_s, "exception")
 
     def waiting(self, users: Iterable[Greenlet[..., Any]]) -> list[tuple[Any, str]]:
         """Return the users who still wait for an answer, and what they asked last; thinking is no waiting."""
@@ -111,7 +116,15 @@ class Samples:
                 'ids in their path one name, as in `self.client.get(path, name="order")`'
             )
             return Channel()
-        return self._channels.setdefault(name, self._recorder.channel(name))
+        return self._channels.setdefault(str(name), self._recorder.channel(str(name)))
+
+    def _check(self, url: object) -> None:
+        """Look at where an endpoint's first request went: nothing else than the target may be loaded."""
+        if isinstance(url, str) and not _same_place(url, self._target):
+            self.trouble = self.trouble or (
+                f"the locustfile asked {url}, which is not at the target {self._target}: ask paths alone, as "
+                'in `self.client.get("/orders")`, and what must not be loaded without `self.client`'
+            )
 
 
 def _seconds(milliseconds: object) -> float | None:
@@ -119,6 +132,11 @@ def _seconds(milliseconds: object) -> float | None:
     if isinstance(milliseconds, bool) or not isinstance(milliseconds, int | float):
         return None
     return milliseconds / 1000 if 0 <= milliseconds < math.inf else None
+
+
+def _same_place(url: str, target: str) -> bool:
+    asked, there = urlsplit(url), urlsplit(target)
+    return (asked.scheme, asked.hostname, asked.port) == (there.scheme, there.hostname, there.port)
 
 
 def _interruption() -> BaseException | None:
