@@ -40,6 +40,8 @@ class _Reading:
                 self.absent.append(path)
             case ["!", path]:
                 self.denied.append(path)
+            case ["read", status] if status in {"0", "1", "2"}:
+                pass  # 2: a thread ended meanwhile; a higher one is a reader that was killed
             case ["=", name, status] if status.isdecimal() and int(status) < 256:
                 if name in self.answers:
                     raise garbled(self.host, f"the answer of {name} comes twice")
@@ -90,7 +92,7 @@ def parse_answer(
     if not reading.ended:
         raise garbled(host, "the answer breaks off, or the shell ended early")
     facts = _facts(reading, now, engine, nics)
-    check_whole(facts)
+    check_whole(facts, host)
     return facts
 
 

@@ -23,6 +23,8 @@ from release_gates.probes.machine.hosts.settings import HostGroup, HostSettings
 from release_gates.probes.machine.hosts.transport import Look, check_host, read_hosts
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
+SHOWN = 10
+"""So many findings of a rule stand in one sentence before "and N more"."""
 COUNTS = ("host.hosts", "host.decided", "host.tolerated", "host.off", "host.not_applicable")
 
 
@@ -112,7 +114,8 @@ class GateHost:
         report = self._report((rule,))
         failing = [each.sentence for each in report.findings if self._fails(each.severity)]
         if failing:
-            raise AssertionError("\n".join(failing))
+            more = len(failing) - SHOWN
+            raise AssertionError("\n".join([*failing[:SHOWN], *([f"and {more} more"] if more > 0 else [])]))
         self._require_whole()
         if report.doubts:
             raise MeasurementError(

@@ -49,8 +49,8 @@ def _idle_states(facts: Facts, profile: Profile) -> Iterator[Fault]:
 
 
 def _states(facts: Facts, cpu: int) -> list[int]:
-    pattern = re.compile(rf"{CPU}/cpu{cpu}/cpuidle/state([0-9]{{1,3}})/disable")
-    states = sorted(int(found[1]) for path in facts.files if (found := pattern.fullmatch(path)))
+    pattern = re.compile(rf"{CPU}/cpu{cpu}/cpuidle/state([0-9]{{1,3}})/(?:disable|latency|name)")
+    states = sorted({int(found[1]) for path in facts.files if (found := pattern.fullmatch(path))})
     if not states:
         raise Undecided(f"CPU {cpu} tells no idle states, though others do")
     return states
@@ -80,7 +80,10 @@ def mask(text: str, place: str) -> frozenset[int]:
 
 
 def _machine_checks(facts: Facts, _profile: Profile) -> Iterator[Fault]:
-    for path in facts.matching("/sys/devices/system/machinecheck/machinecheck*/ignore_ce"):
+    facts.matching("/sys/devices/system/machinecheck/machinecheck*/ignore_ce")
+    for _, path in facts.cpu_files(
+        facts.online, "/sys/devices/system/machinecheck/machinecheck{cpu}/ignore_ce"
+    ):
         if (value := facts.number(path)) != 1:
             yield Fault(place=path, found=str(value), expected="1")
 

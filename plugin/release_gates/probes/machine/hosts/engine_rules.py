@@ -56,11 +56,14 @@ def _pids(facts: Facts) -> tuple[str, ...]:
 
 
 def _threads(facts: Facts, pid: str) -> tuple[Thread, ...]:
-    """Return the threads of a process; one that ended while it was looked at has an empty file."""
+    """Return the threads of a process, as many as it says that it has."""
     pattern = re.compile(rf"/proc/{pid}/task/[0-9]+/status")
     places = sorted(path for path, text in facts.files.items() if pattern.fullmatch(path) and text.strip())
     if not places:
         raise Undecided(f"process {pid} of the engine ({facts.engine}) has ended, or is hidden")
+    path = f"/proc/{pid}/status"
+    if len(places) < (number := whole(status_field(facts, path, "Threads"), path)):
+        raise Undecided(f"{len(places)} of {number} threads of process {pid} could be seen")
     return tuple(
         Thread(name=status_field(facts, path, "Name"), cpus=status_cpus(facts, path), place=path)
         for path in places

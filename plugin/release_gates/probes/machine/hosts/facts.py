@@ -7,6 +7,7 @@ not readable or is empty raises; nothing has a default.
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -102,7 +103,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if name not in self.answers:
             raise Undecided(f"{name} was not asked; record the host again")
         if self.answers[name].status == 127:
-            raise NotThere(f"the program {name}")
+            raise NotThere(f"the program {self.answers[name].text.removeprefix('no ')[:40]}")
         return self.answers[name]
 
     # -- the host itself --------------------------------------------------------------------------
@@ -114,13 +115,16 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def online(self) -> frozenset[int]:
-        """The CPUs that are online."""
-        return self.cpus("/sys/devices/system/cpu/online")
+        """The CPUs that are online; at least one."""
+        path = "/sys/devices/system/cpu/online"
+        return cpu_list(self.text(path), path)
 
     @property
     def elapsed_s(self) -> float:
         """Seconds between the two readings, at least the hundredth that the kernel tells."""
-        then, now = (float(files["/proc/uptime"].split()[0]) for files in (self.before, self.files))
+        then, now = (_seconds(files.get("/proc/uptime", "")) for files in (self.before, self.files))
+        if now < then:
+            raise Undecided("/proc/uptime runs backwards")
         return max(now - then, 0.01)
 
     def require_host(self, what: str) -> None:
@@ -135,6 +139,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Yield CPU and path for each CPU of a set; ``{cpu}`` stands in the path."""
         for cpu in sorted(cpus):
             yield cpu, path.format(cpu=cpu)
+
+
+def _seconds(uptime: str) -> float:
+    first = uptime.split()[:1]
+    if not first or not re.fullmatch(r"[0-9]{1,12}\.[0-9]{2}", first[0], re.ASCII):
+        raise Undecided(f"/proc/uptime says {uptime[:40]!r}")
+    return float(first[0])
 
 
 def whole(text: str, place: str) -> int:
@@ -153,17 +164,17 @@ def cpu_list(text: str, place: str) -> frozenset[int]:
         raise Undecided(f"{place} says {text[:60]!r}: {error}") from None
 
 
-def check_whole(facts: Facts) -> None:
-    """Raise ``MeasurementError`` unless the facts hold what every host has."""
+def check_whole(facts: Facts, place: str) -> None:
+    """Raise ``MeasurementError`` unless the facts hold what every host has; ``place`` is theirs."""
     for path in ALWAYS:
         if not facts.files.get(path, "").strip():
-            raise garbled(facts.host, f"{path} was not read, so this is no view of a Linux host")
+            raise garbled(place, f"{path} was not read, so this is no view of a Linux host")
     try:
         online, elapsed = facts.online, facts.elapsed_s
-    except (Undecided, KeyError, ValueError, IndexError) as error:
-        raise garbled(facts.host, f"the basic facts make no sense: {error!s:.120}") from None
+    except (Undecided, NotThere) as error:
+        raise garbled(place, f"the basic facts make no sense: {error!s:.120}") from None
     if not online or not elapsed < 3600:
-        raise garbled(facts.host, f"it tells {len(online)} CPUs and readings {elapsed:g} s apart")
+        raise garbled(place, f"it tells {len(online)} CPUs and readings {elapsed:g} s apart")
 
 
 def read_facts(file: Path) -> Facts:
@@ -187,7 +198,7 @@ def parse_facts(content: bytes, file: str) -> Facts:
         facts = msgspec.json.decode(content, type=Facts)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise garbled(file, f"it holds no facts of a host: {error}") from None
-    check_whole(facts)
+    check_whole(facts, file)
     return facts
 
 

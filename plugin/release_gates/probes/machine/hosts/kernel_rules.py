@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
@@ -177,10 +178,9 @@ def _mitigations(facts: Facts, profile: Profile) -> Iterator[Fault]:
         return
     expected = "on, or an approval in policy (mitigations_off = { by, because, until })"
     for word in words(facts):
-        # A list behind the first value, as in mitigations=off;no_user_kernel, switches off as well.
-        if word in SWITCHED_OFF or word.startswith(
-            ("mitigations=off", "mitigations=auto,no", "mitigations=auto;no")
-        ):
+        key, _, value = word.partition("=")
+        spared = key == "mitigations" and any(each.startswith("no_") for each in re.split("[,;]", value))
+        if word in SWITCHED_OFF or spared:
             yield Fault(place=CMDLINE, found=word, expected=expected)
     for path in facts.matching(f"{CPU}/vulnerabilities/*"):
         state = facts.text(path)

@@ -64,7 +64,7 @@ look() {{
   if [ -e "$f" ]; then if [ -r "$f" ]; then a="$a $f"; echo "$n + $f"; else echo "$n ! $f"; fi
   elif reach "$f"; then echo "$n - $f"; else echo "$n ! $f"; fi
  done
- [ -z "$a" ] || grep -H '' $a 2>/dev/null
+ [ -z "$a" ] || {{ grep -H '' $a 2>/dev/null; echo "$n read $?"; }}
 }}
 ask() {{
  name=$1; shift
