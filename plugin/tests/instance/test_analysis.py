@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import subprocess
 
 import pytest
 from hypothesis import given, settings
@@ -116,7 +118,7 @@ def test_a_tool_that_is_absent_crashes_or_looks_away_is_an_error(tmp_path):
 
 
 def test_no_sources_are_no_pass(tmp_path):
-    empty = Sources(tmp_path, tmp_path / "cache")
+    empty = Sources(tmp_path, tmp_path / "cache", tmp_path)
     for tool in (python.ruff, cpp.clang_tidy):
         with pytest.raises(ToolError, match="nothing to look at"):
             tool(empty, tmp_path / "x.sarif")
@@ -150,7 +152,7 @@ def test_a_secret_is_found_and_a_file_that_is_no_text_is_an_error(tmp_path):
     root, policy = tmp_path / "sources", (planted.prepare.ROOT / "gates" / secrets.BASELINE).read_text()
     root.mkdir()
     (root / "a.py").write_text(f"{secrets.CANARIES['AWS Access Key']}  # pragma: allowlist secret\n")
-    sources = Sources(root, tmp_path / "cache")
+    sources = Sources(root, tmp_path / "cache", trusted(tmp_path))
     assert secrets.detect_secrets(sources, tmp_path / "x.sarif", policy) == 1
     (result,) = json.loads((tmp_path / "x.sarif").read_text())["runs"][0]["results"]
     assert result["ruleId"] == "AWS-Access-Key"
@@ -173,8 +175,17 @@ def test_a_secret_is_found_whatever_its_file_is_called(tmp_path, name):
     file = tmp_path / "sources" / name
     file.parent.mkdir(parents=True)
     file.write_text(secrets.CANARIES["AWS Access Key"])
-    secrets.detect_secrets(Sources(tmp_path / "sources", tmp_path / "cache"), tmp_path / "x.sarif", policy)
+    secrets.detect_secrets(
+        Sources(tmp_path / "sources", tmp_path / "cache", tmp_path), tmp_path / "x.sarif", policy
+    )
     assert places(tmp_path / "x.sarif") == [("AWS-Access-Key", name)]
+
+
+def trusted(folder, text='[tool.ruff.lint]\nselect = ["F"]\n[tool.mypy]\nstrict = true\n'):
+    """Write the configuration of those who decide, beside the candidate's sources."""
+    (folder / "trusted").mkdir(exist_ok=True)
+    (folder / "trusted" / "pyproject.toml").write_text(text)
+    return folder / "trusted"
 
 
 def places(file):
@@ -182,14 +193,15 @@ def places(file):
     return [(r["ruleId"], r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]) for r in results]
 
 
-def test_a_file_of_the_candidate_does_not_configure_ruff_beside_pyproject(tmp_path):
+def test_no_file_of_the_candidate_configures_ruff(tmp_path):
     root = tmp_path / "sources"
     (root / "sub").mkdir(parents=True)
-    (root / "pyproject.toml").write_text('[tool.ruff.lint]\nselect = ["F"]\n')
+    loose = '[tool.ruff]\nextend-exclude = ["sub"]\n[tool.ruff.lint]\nselect = ["W605"]\nignore = ["F401"]\n'
+    (root / "pyproject.toml").write_text(loose)
     for folder in (root, root / "sub"):
         (folder / "ruff.toml").write_text('[lint]\nselect = ["W605"]\n')
         (folder / "a.py").write_text("import os\n")
-    python.ruff(Sources(root, tmp_path / "cache"), tmp_path / "x.sarif")
+    python.ruff(Sources(root, tmp_path / "cache", trusted(tmp_path)), tmp_path / "x.sarif")
     assert [rule for rule, _ in places(tmp_path / "x.sarif")] == ["F401", "F401"]
 
 
@@ -198,8 +210,40 @@ def test_a_comment_that_hides_every_rule_is_a_finding_of_the_security_gate(tmp_p
     root = tmp_path / "sources"
     root.mkdir()
     (root / "a.py").write_text("import os\n" + text.format('os.system("ls " + os.name)'))
-    python.ruff(Sources(root, tmp_path / "cache"), tmp_path / "x.sarif", python.SECURITY)
+    python.ruff(Sources(root, tmp_path / "cache", trusted(tmp_path)), tmp_path / "x.sarif", python.SECURITY)
     assert [rule for rule, _ in places(tmp_path / "x.sarif")] == ["PGH004"]
+
+
+def test_a_module_of_the_candidate_is_not_the_tool(tmp_path, monkeypatch):
+    monkeypatch.setattr(python, "TYPED", ("conftest.py",))
+    root = tmp_path / "sources"
+    root.mkdir()
+    (root / "conftest.py").write_text("import os\ndef f(x):\n    return 1\n")
+    for name in ("ruff", "mypy"):
+        (root / f"{name}.py").write_text("print('Success: no issues found in 9999 source files')\n")
+    sources = Sources(root, tmp_path / "cache", trusted(tmp_path))
+    python.ruff(sources, tmp_path / "x.sarif")
+    ((rule, place),) = places(tmp_path / "x.sarif")
+    assert (rule, place.rpartition("/")[2]) == ("F401", "conftest.py")
+    python.mypy(sources, tmp_path / "x.sarif")
+    assert places(tmp_path / "x.sarif") == [("no-untyped-def", "conftest.py")]
+
+
+def test_without_a_configuration_of_those_who_decide_nothing_is_looked_at(tmp_path):
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "a.py").write_text("")
+    for tool in (python.ruff, python.mypy):
+        with pytest.raises(ToolError, match="says how ruff and mypy look"):
+            tool(Sources(tmp_path / "sources", tmp_path / "cache", tmp_path), tmp_path / "x.sarif")
+
+
+def test_a_comment_that_tells_mypy_to_look_away_is_a_finding(tmp_path, monkeypatch):
+    monkeypatch.setattr(python, "TYPED", ("conftest.py",))
+    root = tmp_path / "sources"
+    root.mkdir()
+    (root / "conftest.py").write_text("import os\n# mypy: ignore-errors\ndef f(x):\n    return 1\n")
+    python.mypy(Sources(root, tmp_path / "cache", trusted(tmp_path)), tmp_path / "x.sarif")
+    assert places(tmp_path / "x.sarif") == [("inline-configuration", "conftest.py")]
 
 
 def test_mypy_is_strict_whatever_else_the_candidate_configures(tmp_path, monkeypatch):
@@ -209,7 +253,7 @@ def test_mypy_is_strict_whatever_else_the_candidate_configures(tmp_path, monkeyp
     (root / "pyproject.toml").write_text("[tool.mypy]\nstrict = false\n")
     (root / "mypy.ini").write_text("[mypy]\nignore_errors = True\n")
     (root / "conftest.py").write_text("def f(x):\n    return 1\n")
-    assert python.mypy(Sources(root, tmp_path / "cache"), tmp_path / "x.sarif") == 1
+    assert python.mypy(Sources(root, tmp_path / "cache", trusted(tmp_path)), tmp_path / "x.sarif") == 1
     assert places(tmp_path / "x.sarif") == [("no-untyped-def", "conftest.py")]
 
 
@@ -222,7 +266,7 @@ def test_a_file_of_the_candidate_does_not_configure_clang_tidy(tmp_path, monkeyp
     (folder / ".clang-tidy").write_text(f"CheckOptions:\n  - {{key: {option}, value: '::none'}}\n")
     (folder / "lost.inc").write_text("")
     (folder / "a.cpp").write_text('#include <memory>\n#include "lost.inc"\n')
-    sources, file = Sources(root, tmp_path / "cache"), tmp_path / "x.sarif"
+    sources, file = Sources(root, tmp_path / "cache", trusted(tmp_path)), tmp_path / "x.sarif"
     assert cpp.clang_tidy(sources, file) == 1
     assert places(file) == []
     (folder / "lost.inc").write_text("inline void f(std::unique_ptr<int> p) { p.release(); }\n")
@@ -237,7 +281,31 @@ def test_an_archive_is_the_same_bytes_and_comes_back_whole(tmp_path):
     pack(dict(reversed(files.items())), tmp_path / "2.tar.gz")
     assert (tmp_path / "1.tar.gz").read_bytes() == (tmp_path / "2.tar.gz").read_bytes()
     unpack(tmp_path / "1.tar.gz", tmp_path / "out")
-    assert Sources(tmp_path / "out", tmp_path).files(".py") == ("a.py", "b/c.py")
+    assert Sources(tmp_path / "out", tmp_path, tmp_path).files(".py") == ("a.py", "b/c.py")
+
+
+def test_what_is_no_file_is_not_left_out_in_silence(tmp_path):
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "a.py").write_text("1\n")
+    assert list(collect(tmp_path)) == ["a.py"]
+    (tmp_path / "b.py").symlink_to("a.py")
+    with pytest.raises(SourcesError, match=r"b\.py: a link"):
+        collect(tmp_path)
+
+
+def test_a_damaged_archive_is_an_error_and_no_smaller_one(tmp_path):
+    pack({f"{name}.py": b"x = 1\n" * 9 for name in "abc"}, tmp_path / "whole.tar.gz")
+    data = bytearray(gzip.decompress((tmp_path / "whole.tar.gz").read_bytes()))
+    for position in (148, 1024 + 148, 2048 + 148):  # the checksums of the headers
+        damaged = bytes(data[:position]) + b"\xff" * 8 + bytes(data[position + 8 :])
+        (tmp_path / "bad.tar.gz").write_bytes(gzip.compress(damaged))
+        with pytest.raises(SourcesError, match="damaged"):
+            unpack(tmp_path / "bad.tar.gz", tmp_path / f"out-{position}")
+    packed = (tmp_path / "whole.tar.gz").read_bytes()
+    for torn in (b"", b"x", packed[:-20], packed[:30], gzip.compress(b""), gzip.compress(bytes(data[:1024]))):
+        (tmp_path / "bad.tar.gz").write_bytes(torn)
+        with pytest.raises(SourcesError):
+            unpack(tmp_path / "bad.tar.gz", tmp_path / "torn")
 
 
 @pytest.mark.parametrize("files", [{}, {"../a.py": b"1"}, {"/a.py": b"1"}])
@@ -248,7 +316,7 @@ def test_an_archive_that_is_no_source_tree_is_refused(tmp_path, files):
 
 
 def test_declared_tests_are_those_of_the_report():
-    sources = Sources(planted.prepare.ROOT, planted.prepare.ROOT)
+    sources = Sources(planted.prepare.ROOT, planted.prepare.ROOT, planted.prepare.ROOT)
     assert "AllocationCounter.CountsEveryFormOfNew" in declared(sources)
     assert (
         declared_as("junit:Books/OrderBooks::Books/OrderBooks::FindWhatRests/0") == "OrderBooks.FindWhatRests"
