@@ -1,6 +1,6 @@
 # `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint types matrix prove gate-dev gate-staging gate-production allure clean
+.PHONY: help setup test lint types docs matrix prove gate-dev gate-staging gate-production allure clean
 
 PYTHON ?= python3
 VENV   := .venv/bin
@@ -18,7 +18,7 @@ help: ## list the targets
 setup: ## install what is missing: system packages, .venv, the project
 	@PYTHON=$(PYTHON) .ci/setup
 
-test: setup lint types ## lint, strict types, and the project's own tests
+test: setup lint types docs ## lint, strict types, the guides, and the project's own tests
 	$(DOCKER) $(VENV)/python -m pytest plugin/tests -n 2 --dist worksteal -q
 
 lint: setup ## ruff
@@ -27,7 +27,11 @@ lint: setup ## ruff
 
 types: setup ## mypy, strict
 	$(VENV)/mypy
-	$(VENV)/mypy fixtures suites benchmarks reports conftest.py
+	$(VENV)/mypy fixtures suites benchmarks reports conftest.py docs/reference_pages.py
+
+docs: setup ## the guides and the reference as pages; every link and reference has to lead somewhere
+	@$(VENV)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo build/docs/index.html
 
 gate-dev gate-staging gate-production: gate-%: setup ## build the reference system and decide on its entry [DEFECT=name]
 	@$(VENV)/python -m fixtures.prepare $* $(if $(DEFECT),--defect $(DEFECT))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,15 +17,20 @@ from release_gates.policy.expected import diff_expected, from_elsewhere, render_
 from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.mistake import PolicyMistakes
 from release_gates.policy.review import review
+from release_gates.policy.schema import environment_schema
 from release_gates.proof.registry import read_registry, review_defects
 from release_gates.session.expecting import collected_gates
 
 
 @click.command()
+@click.option("--schema", is_flag=True, help="Instead: print the JSON schema of gates/ENV.toml, for editors.")
 @click.pass_obj
 @refusing
-def check(project: Project) -> None:
+def check(project: Project, schema: bool) -> None:
     """Read the policy: every mistake at once, then what deserves a second look."""
+    if schema:
+        replace(project, json=True).say(environment_schema(), [])
+        return
     try:
         snapshot = project.snapshot()
         policy = policy_from_snapshot(snapshot, folder=project.policy_dir.name)
