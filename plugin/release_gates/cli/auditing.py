@@ -7,11 +7,10 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
-from release_gates import TOOL
+from release_gates.cli.audited import counted, sarif_document
 from release_gates.cli.project import Project, refusing
 from release_gates.model.severity import Severity
 from release_gates.probes.container.assessment import judge_container, judge_image, read_container, read_image
@@ -28,12 +27,6 @@ NOT_ASKED: Mapping[str, str] = {
 }
 """Rules that need more than the engine: a gate asks them."""
 
-_LEVELS = {
-    Severity.CRITICAL: "error",
-    Severity.HIGH: "error",
-    Severity.MEDIUM: "warning",
-    Severity.LOW: "note",
-}
 _PROFILE = click.option(
     "--profile", type=click.Choice(sorted(PROFILES)), default="service", show_default=True
 )
@@ -42,7 +35,7 @@ _SARIF = click.option("--sarif", type=click.Path(path_type=Path), help="Write SA
 
 @click.group()
 def audit() -> None:
-    """Judge images and containers by every rule of the catalogue.
+    """Judge images, containers and hosts by every rule of the catalogue.
 
     Exit status: 0 if nothing from medium on is found, 1 if something is, 10 if a rule cannot be decided.
     """
@@ -77,12 +70,13 @@ def container(project: Project, name: str, profile: str, sarif: Path | None) -> 
 def _tell(project: Project, name: str, report: Report, sarif: Path | None) -> None:
     findings = sorted(report.findings, key=lambda each: (each.severity.rank, each.rule.id))
     if sarif is not None:
-        sarif.write_text(json.dumps(_sarif(name, findings, report), indent=1), encoding="utf-8")
+        document = sarif_document(name, CATALOGUE.values(), findings, report.doubts)
+        sarif.write_text(json.dumps(document, indent=1), encoding="utf-8")
     undecided = [{"rule": each.rule.id, "because": each.because} for each in report.doubts]
     lines = [
         *(line for each in findings for line in _lines(each)),
         *(f"undecided {each.sentence}" for each in report.doubts),
-        f"{name}: {_counted(findings)}, {len(report.doubts)} undecided",
+        f"{name}: {counted(findings)}, {len(report.doubts)} undecided",
     ]
     data = {"subject": name, "findings": [_entry(each) for each in findings], "undecided": undecided}
     project.say({**data, "not_asked": dict(NOT_ASKED)}, lines)
@@ -111,34 +105,3 @@ def _entry(each: Finding) -> dict[str, str]:
         "effective": each.fault.effective,
         "instead": each.fault.instead or each.rule.remedy,
     }
-
-
-def _counted(findings: list[Finding]) -> str:
-    counts = [(severity, sum(each.severity is severity for each in findings)) for severity in Severity]
-    return ", ".join(f"{count} {severity}" for severity, count in counts if count) or "nothing found"
-
-
-def _sarif(name: str, findings: list[Finding], report: Report) -> dict[str, Any]:
-    """Return SARIF 2.1.0; a rule that was not decided is a result of kind ``open``."""
-    rules = [{"id": rule.id, "shortDescription": {"text": rule.title}} for rule in CATALOGUE.values()]
-    place = [{"logicalLocations": [{"fullyQualifiedName": name}]}]
-    found = [
-        {
-            "ruleId": each.rule.id,
-            "level": _LEVELS[each.severity],
-            "message": {"text": each.sentence},
-            "locations": place,
-        }
-        for each in findings
-    ]
-    open_ = [
-        {"ruleId": each.rule.id, "kind": "open", "message": {"text": each.sentence}, "locations": place}
-        for each in report.doubts
-    ]
-    driver = {"name": "release-gates", "version": TOOL.rpartition(" ")[2], "rules": rules}
-    run = {
-        "tool": {"driver": driver},
-        "invocations": [{"executionSuccessful": True}],
-        "results": [*found, *open_],
-    }
-    return {"version": "2.1.0", "$schema": "https://json.schemastore.org/sarif-2.1.0.json", "runs": [run]}

@@ -11,6 +11,7 @@ from release_gates.cli import (
     candidates,
     deciding,
     findings,
+    hosts,
     importing,
     ledgers,
     policies,
@@ -43,6 +44,7 @@ def program(
 
 
 importing.import_results.add_command(findings.sarif)
+auditing.audit.add_command(hosts.audit_host)
 for command in (
     starting.demo,
     starting.init,
@@ -55,6 +57,7 @@ for command in (
     importing.import_results,
     attesting.record,
     auditing.audit,
+    hosts.host,
     deciding.explain,
     deciding.status,
     deciding.replay,
