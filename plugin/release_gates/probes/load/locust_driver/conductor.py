@@ -14,7 +14,7 @@ from locust.runners import MasterRunner, Runner
 
 from release_gates.probes.load.plan import Phase, Plan
 
-LOOSE_S = 2.5
+LOOSE_S = 5.0
 """locust asks a shape once a second: so far its end may be from the profile's."""
 JUMP_S = 0.2
 """So long a phase waits for the users that it begins with, before it adds others."""

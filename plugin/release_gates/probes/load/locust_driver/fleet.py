@@ -35,6 +35,8 @@ from release_gates.probes.load.open.refusal import CannotRun
 from release_gates.probes.load.plan import Plan
 
 COMMAND = "python -m release_gates.probes.load.locust_driver --worker HOST:PORT --locustfile FILE"
+STRANGE_S = 5.0
+"""A worker that is connected says within so many seconds that it is ready."""
 LAST_WORD_S = 1.0
 """Beyond the users' own time, workers tell the last within so many seconds."""
 
@@ -55,6 +57,7 @@ class Fleet:
         self._environment = environment
         self._plan = plan
         self._file = file
+        self._came: dict[str, float] = {}
         self._members: dict[str, Member] = {}
         self._children: list[subprocess.Popen[bytes]] = []
         self._trouble = ""
@@ -71,8 +74,8 @@ class Fleet:
         within_s = self._options["expect_workers_max_wait"] or within_s
         deadline_s = monotonic() + within_s
         while len(self._members) < self._expected:
+            self._check_strangers(monotonic() - STRANGE_S)
             if monotonic() > deadline_s:
-                self._check_strangers()
                 self._lose(f"{len(self._members)} of {self._expected} workers came within {within_s:g} s")
             self._check()
             if self._trouble:
@@ -157,6 +160,7 @@ class Fleet:
             self._members.setdefault(msg.node_id, Member())
 
     def _on_connect(self, client_id: str, **_others: object) -> None:
+        self._came[client_id] = monotonic()
         if self._begun:
             self._lose(f"worker {client_id} came in the middle of the run; start workers before it")
 
@@ -184,7 +188,7 @@ class Fleet:
         if gone:
             self._lose(f"worker {gone[0]} is gone, and its last samples with it")
         if self._begun:
-            self._check_strangers()
+            self._check_strangers(monotonic())
         runner, asked = self._runner, self._runner.target_user_count
         there = sum(runner.target_user_classes_count.values())
         if runner.spawning_completed and there < asked:
@@ -192,8 +196,10 @@ class Fleet:
         if self._begun and not self._ending and (stopped := stopped_itself(runner)):
             self._lose(stopped)
 
-    def _check_strangers(self) -> None:
-        if strangers := [name for name in self._runner.clients if name not in self._members]:
+    def _check_strangers(self, before_s: float) -> None:
+        """See whether a worker that came before a time has not said that it is ready."""
+        came = [name for name in self._runner.clients if self._came.get(name, 0.0) < before_s]
+        if strangers := [name for name in came if name not in self._members]:
             self._lose(f"worker {strangers[0]} does not record; start workers by `{COMMAND}`")
 
     def _lose(self, why: str) -> None:
