@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from release_gates.errors import GateError
-from release_gates.probes.sbom.component import SHA_256, Sbom
+from release_gates.probes.sbom.component import Sbom
 from release_gates.probes.sbom.document import read_sbom
 from release_gates.probes.sbom.faults import other_subject, unknown_licence
 from release_gates.probes.sbom.licences import Licensed, judge_licences
@@ -22,6 +22,9 @@ class Candidate(Protocol):
 
     def artifact(self, name: str) -> Path:
         """Return the artifact from the store, hashed again and named by its SHA-256; raises GateError."""
+
+    def artifact_digest(self, name: str) -> str:
+        """Return the SHA-256 of a file, or the digest of an image, in hex; raises GateError."""
 
 
 class Gate(Protocol):
@@ -68,14 +71,15 @@ class GateSbom:
         assert not vague, f"the SBOM has no version, or neither purl nor hash, of {_some(vague)}"
 
     def measure_licences(self) -> None:
-        """Measure ``licences.forbidden``, ``.unknown``, ``.accepted`` in ``count``, of all components.
+        """Measure ``licences.forbidden``, ``.unknown``, ``.accepted``, ``.stated`` in ``count``.
 
-        Raises AssertionError (FAIL) that names what is not allowed, MeasurementError for what nobody knows
+        Samples are all components. Raises AssertionError (FAIL) that names what is not allowed, MeasurementError for what nobody knows
         and for an SBOM that proves nothing.
         """
         components = self._read(*(f"licences.{name}" for name in Licensed._fields)).components
         said = self._settings
-        found = judge_licences(components, frozenset(said.licences), said.stated, said.accepted)
+        accepted = {name: each.licence for name, each in said.accepted.items()}
+        found = judge_licences(components, frozenset(said.licences), said.stated, accepted)
         for name, which in found._asdict().items():
             self._gate.measure(f"licences.{name}", len(which), "count", samples=len(components))
         assert not found.forbidden, f"policy does not allow the licence of {_some(found.forbidden)}"
@@ -96,10 +100,9 @@ class GateSbom:
         file = candidate.artifact(name)
         self._gate.attach(name, file)
         sbom = read_sbom(name, file.read_bytes())
-        wanted = candidate.artifact(self._settings.subject).name
-        hashes = dict(sbom.subject.hashes) if sbom.subject else {}
-        if hashes.get(SHA_256) != wanted:
-            said = hashes.get(SHA_256, "no SHA-256")
+        wanted = candidate.artifact_digest(self._settings.subject)
+        said = (sbom.subject.digest if sbom.subject else "") or "no SHA-256"
+        if said != wanted:
             raise other_subject(
                 name, f"describes {said}, and the candidate's {self._settings.subject} is {wanted}"
             )

@@ -10,36 +10,54 @@ from release_gates.probes.sbom.faults import missing_package
 
 
 class Licensed(NamedTuple):
-    """The components whose licence is not allowed, not known, or not allowed and accepted for them alone."""
+    """The components whose licence is not allowed, not known, or not allowed and accepted for them alone.
+
+    ``stated`` are those whose licence stands in policy, and not in their own metadata.
+    """
 
     forbidden: tuple[str, ...]
     unknown: tuple[str, ...]
     accepted: tuple[str, ...] = ()
+    stated: tuple[str, ...] = ()
 
 
 def judge_licences(
     components: Iterable[Component],
     allowed: Collection[str],
     stated: Mapping[str, str],
-    accepted: Collection[str] = (),
+    accepted: Mapping[str, str] | None = None,
 ) -> Licensed:
     """Return the components whose licences are not allowed, and those whose licences cannot be told.
 
-    What is ``stated`` for a component replaces what it says itself. Of several statements each has to be
-    allowed; of an expression, one side of an ``OR`` and both of an ``AND``. Only SPDX ids are known:
-    a name such as "BSD License" is none. ProbeUnavailable without the package license-expression.
+    What is ``stated`` for a name fills in where a component says nothing that is known; for ``name@version``
+    it replaces what it says. ``accepted`` maps a name to the licence that it may have beside the ``allowed``.
+    Of several statements each has to be allowed; of an expression, one side of an ``OR`` and both of an
+    ``AND``. Only SPDX ids are known: a name such as "BSD License" is none. ProbeUnavailable without the
+    package license-expression.
     """
-    found: dict[str, list[str]] = {"forbidden": [], "unknown": [], "accepted": []}
+    found: dict[str, list[str]] = {kind: [] for kind in Licensed._fields}
     spdx = _spdx()
     for component in components:
-        said = (stated[component.name],) if component.name in stated else component.licences
+        said = _said(spdx, component, stated)
         parsed = [_parsed(spdx, text) for text in said]
+        if said != component.licences:
+            found["stated"].append(str(component))
         shown = f"{component} ({', '.join(said) or 'none is named'})"
         if not parsed or None in parsed:
             found["unknown"].append(shown)
-        elif not all(_is_allowed(each, allowed) for each in parsed):
-            found["accepted" if component.name in accepted else "forbidden"].append(shown)
+        elif bad := {text for text, each in zip(said, parsed, strict=True) if not _is_allowed(each, allowed)}:
+            known = bad == {(accepted or {}).get(component.name)}
+            found["accepted" if known else "forbidden"].append(shown)
     return Licensed(**{kind: tuple(sorted(names)) for kind, names in found.items()})
+
+
+def _said(spdx: Any, component: Component, stated: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what holds for a component: a new version that names its licence is not overruled by a name."""
+    exact = stated.get(f"{component.name}@{component.version}")
+    if exact is not None:
+        return (exact,)
+    silent = not component.licences or None in [_parsed(spdx, text) for text in component.licences]
+    return (stated[component.name],) if silent and component.name in stated else component.licences
 
 
 def _spdx() -> Any:
