@@ -73,8 +73,8 @@ class GateSbom:
     def measure_licences(self) -> None:
         """Measure ``licences.forbidden``, ``.unknown``, ``.accepted``, ``.stated`` in ``count``.
 
-        Samples are all components. Raises AssertionError (FAIL) that names what is not allowed, MeasurementError for what nobody knows
-        and for an SBOM that proves nothing.
+        Samples are all components. Raises AssertionError (FAIL) that names what is not allowed,
+        MeasurementError for what nobody knows and for an SBOM that proves nothing.
         """
         components = self._read(*(f"licences.{name}" for name in Licensed._fields)).components
         said = self._settings
