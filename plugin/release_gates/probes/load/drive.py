@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,10 @@ import msgspec
 from release_gates.errors import MeasurementError
 from release_gates.probes.load.generator import Ended, Generator, Watch
 from release_gates.probes.load.health import unfit
-from release_gates.probes.load.plan import BLOCK_S, Phase, Plan
+from release_gates.probes.load.plan import BLOCK_S, Plan
 from release_gates.probes.load.recording import Recording
 from release_gates.probes.load.resources import Observer, Usage
-from release_gates.probes.load.settings import UNJUDGED
+from release_gates.probes.load.scopes import judged, spans
 from release_gates.probes.load.targets import Target
 
 RECORDING = "recording.json"
@@ -37,13 +36,13 @@ class Run:
 
     @property
     def stopped(self) -> str:
-        """Why it was ended early, "" for a whole run."""
+        """For which measurement it was ended early, "" for a whole run."""
         return self.ended.because if self.ended.how == "stopped" else ""
 
     @property
     def judged(self) -> tuple[str, ...]:
         """The tags of the phases that are judged."""
-        return tuple(phase.tag for phase in self.plan.phases if phase.tag not in UNJUDGED)
+        return judged(self.plan.phases)
 
     @property
     def unfit(self) -> str:
@@ -52,19 +51,13 @@ class Run:
 
     def blocks(self, *tags: str) -> tuple[int, ...]:
         """Return the blocks of the phases with these tags, whole ones only where the run was ended early."""
-        last = int(self.recording.at_s / BLOCK_S) if self.stopped else None
-        found = [block for tag, each in spans(self.plan.phases).items() if tag in tags for block in each]
-        return tuple(block for block in found if last is None or block < last)
+        found = (block for tag, each in spans(self.plan.phases).items() if tag in tags for block in each)
+        return self.seen(tuple(found))
 
-
-def spans(phases: Sequence[Phase]) -> dict[str, range]:
-    """Return the blocks of each phase."""
-    found, first = {}, 0
-    for phase in phases:
-        last = first + round(phase.seconds / BLOCK_S)
-        found[phase.tag] = range(first, last)
-        first = last
-    return found
+    def seen(self, blocks: tuple[int, ...]) -> tuple[int, ...]:
+        """Return those blocks that the run got to the end of."""
+        last = int(self.recording.at_s / BLOCK_S)
+        return tuple(block for block in blocks if block < last) if self.stopped else blocks
 
 
 def drive(plan: Plan, target: Target, *, folder: Path, watch: Watch) -> Run:

@@ -13,6 +13,7 @@ import msgspec
 from release_gates.errors import MeasurementError
 from release_gates.model.limit import LimitRule
 from release_gates.model.measurement import Measurement
+from release_gates.probes.load.alarm import Alarm
 from release_gates.probes.load.drive import RECORDING, Run, drive
 from release_gates.probes.load.knee import Step, next_rate
 from release_gates.probes.load.limits import thresholds_of
@@ -144,10 +145,11 @@ class GateLoad:
     def _run(self, plan: Plan, who: Target) -> Run:
         folder = self._folder / f"load-{next(self._runs)}"
         line = LiveLine(self._say, plan, every_s=self._every_s)
+        alarm = Alarm(self._gate.limits, plan)
 
         def watch(recording: Recording, at_s: float) -> str:
             line.tick(recording, at_s)
-            return ""
+            return alarm.reason(recording, at_s)
 
         try:
             return drive(plan, who, folder=folder, watch=watch)

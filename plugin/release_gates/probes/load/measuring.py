@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -16,9 +17,10 @@ from release_gates.probes.load.health import too_late
 from release_gates.probes.load.limits import bounds_of, quantiles_of, rules_for, threshold_of
 from release_gates.probes.load.plan import BLOCK_S, Plan
 from release_gates.probes.load.recording import Tally
+from release_gates.probes.load.scopes import scopes
 
-ASIDE = ("spike", "recover")
-"""Phases that have limits of their own (``order_entry.p99@spike``); names without a phase leave them out."""
+MOST_BLOCKS = 2400
+"""Evidence holds no more blocks of a measurement: those of ten minutes, or longer ones."""
 
 
 def measurements(run: Run, rules: Sequence[LimitRule]) -> tuple[Measurement, ...]:
@@ -33,20 +35,15 @@ def measurements(run: Run, rules: Sequence[LimitRule]) -> tuple[Measurement, ...
 
 
 def _measurements(run: Run, rules: Sequence[LimitRule]) -> Iterator[Measurement]:
-    whole = tuple(tag for tag in run.judged if tag not in ASIDE) or run.judged
     for endpoint in run.recording.endpoints:
-        for tag in run.judged:
-            yield from _endpoint(run, rules, endpoint, f"@{tag}", run.blocks(tag))
-        yield from _endpoint(run, rules, endpoint, "", run.blocks(*whole))
+        for scope in scopes(run.plan.phases):
+            yield from _endpoint(run, rules, endpoint, scope.suffix, run.seen(scope.blocks))
 
 
 def _endpoint(
     run: Run, rules: Sequence[LimitRule], endpoint: str, suffix: str, blocks: Sequence[int]
 ) -> Iterator[Measurement]:
-    samples = Samples(
-        tuple(run.recording.tally(endpoint, (block,)) for block in blocks),
-        run.recording.tally(endpoint, blocks),
-    )
+    samples = _samples(run, endpoint, blocks)
     if samples.total.requests == 0:
         yield from _absent(f"{endpoint}.{{}}{suffix}", rules)
         return
@@ -80,10 +77,27 @@ def _absent(name: str, rules: Sequence[LimitRule]) -> Iterator[Measurement]:
 
 
 class Samples(NamedTuple):
-    """One endpoint's samples: by block, and all of them."""
+    """One endpoint's samples: in blocks of ``length_s`` seconds, and all of them.
 
+    ``stopped`` is the measurement for which the run was ended early, "" for a whole run.
+    """
+
+    length_s: float
     blocks: tuple[Tally, ...]
     total: Tally
+    stopped: str
+
+
+def _samples(run: Run, endpoint: str, blocks: Sequence[int]) -> Samples:
+    """Return what was counted; of a long run neighbouring blocks are put together."""
+    size = max(math.ceil(len(blocks) / MOST_BLOCKS), 1)
+    together = [blocks[first : first + size] for first in range(0, len(blocks), size)]
+    return Samples(
+        BLOCK_S * size,
+        tuple(run.recording.tally(endpoint, each) for each in together),
+        run.recording.tally(endpoint, blocks),
+        run.stopped,
+    )
 
 
 def _quantile(plan: Plan, name: str, share: float, samples: Samples, bounds: Sequence[Bound]) -> Measurement:
@@ -93,7 +107,8 @@ def _quantile(plan: Plan, name: str, share: float, samples: Samples, bounds: Seq
         samples=samples.total.requests,
         over={key: samples.total.over[number] for key, number in at.items()},
         blocks=Blocks(
-            length_s=BLOCK_S,
+            length_s=samples.length_s,
+            stopped=samples.stopped,
             samples=tuple(tally.requests for tally in samples.blocks),
             over={
                 key: tuple(tally.over[number] if tally.over else 0 for tally in samples.blocks)
@@ -116,7 +131,7 @@ def _value_s(total: Tally, share: float, timeout_s: float) -> float:
 
 def _share(name: str, hits: tuple[int, ...], samples: Samples) -> Measurement:
     requests = tuple(tally.requests for tally in samples.blocks)
-    share = Share(length_s=BLOCK_S, of=requests, hits=hits)
+    share = Share(length_s=samples.length_s, of=requests, hits=hits, stopped=samples.stopped)
     value = sum(hits) / samples.total.requests
     return Measurement(name=name, value=value, unit="ratio", samples=samples.total.requests, share=share)
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-BLOCK_S = 0.5
+BLOCK_S = 0.25
 """Samples are counted in blocks of so many seconds of intended time since the run's start."""
 LONGEST_S = 24 * 3600.0
 SCHEMES = ("http", "https", "tcp")
@@ -23,7 +23,7 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True):
 class Phase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A stretch of a run with one tag; load changes linearly from its start to its end.
 
-    ``seconds`` is a multiple of 0.5. ``rate`` is in requests per second (open driver), to ``rate_end`` where
+    ``seconds`` is a multiple of 0.25. ``rate`` is in requests per second (open driver), to ``rate_end`` where
     it is given; ``users`` are closed-loop users or connections. A rate of 0 with users means: each sends its
     next request when the last was answered. Raises ValueError for what no run can keep.
     """

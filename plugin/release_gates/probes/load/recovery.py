@@ -11,7 +11,7 @@ from release_gates.probes.load.drive import Run
 from release_gates.probes.load.limits import bounds_of, quantile_of, rules_for, threshold_of
 from release_gates.probes.load.plan import BLOCK_S, Threshold
 
-WINDOW_BLOCKS = 2
+WINDOW_BLOCKS = round(1 / BLOCK_S)
 """A window of one second."""
 SPIKE, RECOVER = "spike", "recover"
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from release_gates.model.measurement import Measurement
 from release_gates.model.series import Series
-from release_gates.probes.load.drive import Run, spans
+from release_gates.probes.load.drive import Run
 from release_gates.probes.load.plan import BLOCK_S
 from release_gates.probes.load.resources import Usage
+from release_gates.probes.load.scopes import spans
 
 
 def resources(run: Run, horizon_s: float | None) -> tuple[Measurement, ...]:

@@ -127,7 +127,7 @@ def test_a_run_measures_every_endpoint_and_the_target(
     tail = gate.found["orders.p95@steady"].tail
     assert tail is not None
     assert tail.blocks is not None
-    assert (tail.samples, len(tail.blocks.samples)) == (300, 3)
+    assert (tail.samples, len(tail.blocks.samples)) == (300, 6)
     counted = gate.found["orders.p95"].tail
     assert counted is not None
     assert counted.over["<= 500.0 ms"] >= 150  # a failed request is over every limit

@@ -286,7 +286,7 @@ def test_the_generator_tells_of_itself(everything: Done) -> None:
     assert 0 < health.cpu_s < health.wall_s
     assert health.asked == 1000
     in_steady = sum(
-        everything.recording.tally(name, range(1, 3)).requests for name in everything.recording.endpoints
+        everything.recording.tally(name, range(2, 6)).requests for name in everything.recording.endpoints
     )
     assert health.offered == in_steady
 

@@ -1,0 +1,94 @@
+"""Ends a run as soon as it is known that a limit with ``abort = true`` is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from release_gates.judge.early import ENOUGH, Stakes
+from release_gates.model.limit import Bound, LimitRule
+from release_gates.model.units import convert, dimension
+from release_gates.probes.load.limits import bounds_of, quantile_of, rules_for, threshold_of
+from release_gates.probes.load.plan import BLOCK_S, Plan
+from release_gates.probes.load.recording import Recording, Tally
+from release_gates.probes.load.scopes import Scope, scopes
+
+
+@dataclass(slots=True)
+class Bet:
+    """Against one bound of one measurement: what may break it, and the next of its blocks to look at."""
+
+    name: str
+    endpoint: str
+    blocks: tuple[int, ...]
+    stakes: Stakes
+    edge_s: float
+    threshold: int | None
+    looked: int = field(default=0)
+
+    def look(self, recording: Recording, at_s: float) -> bool:
+        """Take in the blocks whose requests have been answered or are late; tell if that is enough."""
+        while self.looked < len(self.blocks) and self._is_over(self.blocks[self.looked], at_s):
+            tally = recording.tally(self.endpoint, (self.blocks[self.looked],))
+            self.stakes.add(tally.requests, self._broken(tally))
+            self.looked += 1
+        return self.stakes.value >= ENOUGH
+
+    def _is_over(self, block: int, at_s: float) -> bool:
+        return at_s >= (block + 1) * BLOCK_S + self.edge_s
+
+    def _broken(self, tally: Tally) -> int:
+        if self.threshold is None:
+            return tally.failures.total()
+        return tally.over[self.threshold] if tally.over else 0
+
+
+class Alarm:
+    """Watches all limits of a run that may end it."""
+
+    def __init__(self, rules: Sequence[LimitRule], plan: Plan) -> None:
+        self._rules = tuple(rule for rule in rules if rule.abort and rule.limit is not None)
+        self._plan = plan
+        self._scopes = scopes(plan.phases)
+        self._bets: dict[str, tuple[Bet, ...]] = {}
+
+    def reason(self, recording: Recording, at_s: float) -> str:
+        """Return the measurement for which the run may end now, "" to go on."""
+        for endpoint in recording.endpoints if self._rules else ():
+            if endpoint not in self._bets:
+                self._bets[endpoint] = tuple(self._against(endpoint))
+            for bet in self._bets[endpoint]:
+                if bet.look(recording, at_s):
+                    return bet.name
+        return ""
+
+    def _against(self, endpoint: str) -> Iterator[Bet]:
+        for scope in self._scopes:
+            for rule in self._rules:
+                percent = quantile_of(rule.name)
+                if percent is not None:
+                    yield from self._of_latency(
+                        f"{endpoint}.p{percent}{scope.suffix}", percent, endpoint, rule, scope
+                    )
+                else:
+                    yield from self._of_errors(f"{endpoint}.error_rate{scope.suffix}", endpoint, rule, scope)
+
+    def _of_latency(
+        self, name: str, percent: str, endpoint: str, rule: LimitRule, scope: Scope
+    ) -> Iterator[Bet]:
+        for bound in bounds_of(rule) if rules_for((rule,), name) else ():
+            threshold = threshold_of(bound)
+            stakes = Stakes(1 - float(percent) / 100, BLOCK_S)
+            at = self._plan.thresholds.index(threshold)
+            yield Bet(name, endpoint, scope.blocks, stakes, threshold.edge_s, at)
+
+    def _of_errors(self, name: str, endpoint: str, rule: LimitRule, scope: Scope) -> Iterator[Bet]:
+        for bound in _ratios(rule) if rules_for((rule,), name) else ():
+            stakes = Stakes(convert(bound.value, bound.unit, "ratio"), BLOCK_S)
+            yield Bet(name, endpoint, scope.blocks, stakes, 0.0, None)
+
+
+def _ratios(rule: LimitRule) -> Iterator[Bound]:
+    for bound in rule.limit.bounds if rule.limit else ():
+        if dimension(bound.unit) == "ratio" and bound.operator in ("<=", "<"):
+            yield bound
