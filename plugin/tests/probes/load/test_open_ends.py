@@ -35,6 +35,7 @@ FOREVER = """
         while True:
             yield Request("any")
 """
+BUSY = (Phase(tag="steady", seconds=60, users=2),)
 STEADY = (Phase(tag="steady", seconds=0.5, rate=20),)
 
 
@@ -88,12 +89,16 @@ def test_a_target_that_accepts_nobody(drive) -> None:
         ("def traffic(user):\n yield Request('any')", "the traffic ended before the run did"),
         ("def traffic(user):\n yield Request('any')\n raise OSError('no orders left')", "no orders left (/"),
         ("def traffic(user):\n yield Request('any')\n yield 'GET /'", "the traffic yielded 'GET /'"),
+        (
+            "def traffic(user):\n for number in range(10**9): yield Request(f'order {number}')",
+            "must be a name, and one of 1000 at most",
+        ),
         ("def traffic(user):\n while True: yield Request('any', 'HEAD')", "method 'HEAD': must be one of"),
     ],
 )
 def test_traffic_that_fails_ends_the_run(serve, drive, traffic: str, because: str) -> None:
     with serve(good) as server:
-        assert because in failed(drive(f"http://127.0.0.1:{server.port}", traffic))
+        assert because in failed(drive(f"http://127.0.0.1:{server.port}", traffic, *BUSY))
 
 
 @pytest.fixture

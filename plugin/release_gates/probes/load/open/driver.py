@@ -10,16 +10,18 @@ from time import monotonic
 from release_gates.probes.load.open.alarm import Alarm
 from release_gates.probes.load.open.connector import Connector
 from release_gates.probes.load.open.loading import requests_of
+from release_gates.probes.load.open.refusal import CannotRun
 from release_gates.probes.load.open.schedule import arrivals, users_at
 from release_gates.probes.load.open.user import User
 from release_gates.probes.load.plan import Plan
-from release_gates.probes.load.recorder import FailureKind, Recorder
+from release_gates.probes.load.recorder import Channel, FailureKind, Recorder
 from release_gates.probes.load.traffic import Traffic
 
 SWEEP_S = 0.05
 """How often is looked for what is over: answers that do not come, phases."""
 TOGETHER_S = 50e-6
 """Arrivals so near to each other leave together: waking for each would cost more than it tells."""
+MOST_ENDPOINTS = 1000
 REST_S = 0.1
 """How long a closed-loop user rests who cannot connect: nobody asks for refusals by the thousand."""
 
@@ -38,6 +40,7 @@ class Driver:
         self.timeout_s = plan.timeout_s
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._plan = plan
+        self._endpoints: set[str] = set()
         self._connector = connector
         self.users = tuple(
             User(number, requests_of(traffic, number), self) for number in range(plan.connections)
@@ -62,6 +65,17 @@ class Driver:
         asyncio.get_running_loop().add_reader(self._alarm.descriptor, self._wake)
         self._wake()
         return self.started_s
+
+    def channel(self, endpoint: str) -> Channel:
+        """Return where an endpoint's samples go; CannotRun for traffic that makes up ever new ones."""
+        if endpoint not in self._endpoints:
+            if not isinstance(endpoint, str) or not endpoint or len(self._endpoints) >= MOST_ENDPOINTS:
+                raise CannotRun(
+                    f"the traffic asks endpoint {endpoint!r:.80}: must be a name, and one of "
+                    f"{MOST_ENDPOINTS} at most; what differs from request to request belongs into the path"
+                )
+            self._endpoints.add(endpoint)
+        return self.recorder.channel(endpoint)
 
     def free(self, user: User, now_s: float) -> None:
         """Take a user who waits for nothing: the oldest arrival is theirs."""

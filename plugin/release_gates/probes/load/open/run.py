@@ -93,6 +93,8 @@ def _report_bugs(driver: Driver) -> None:
         error = context.get("exception")
         if isinstance(error, BaseException):
             traceback.print_exception(error, file=sys.stderr)
-        driver.give_up(CannotRun(f"an error in the driver itself: {context.get('message')}: {error!r}"))
+        driver.give_up(
+            CannotRun(f"an error in the driver or in the codec: {context.get('message')}: {error!r}")
+        )
 
     asyncio.get_running_loop().set_exception_handler(handle)

@@ -49,7 +49,7 @@ class User:
         self.intended_s = 0.0
         self.deadline_s = math.inf
         self.request = first_request(requests)
-        self.channel = driver.recorder.channel(self.request.endpoint)
+        self.channel = driver.channel(self.request.endpoint)
 
     def ask(self, intended_s: float) -> None:
         """Send the request that is next, on a new connection where there is none."""
@@ -138,7 +138,7 @@ class User:
     def _turn_to(self, request: object) -> None:
         before, self.request = self.request, checked(request)
         if self.request.endpoint != before.endpoint:
-            self.channel = self._driver.recorder.channel(self.request.endpoint)
+            self.channel = self._driver.channel(self.request.endpoint)
 
 
 def fault(request: Request, answer: Answer) -> FailureKind | None:
