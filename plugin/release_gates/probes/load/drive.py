@@ -74,7 +74,7 @@ def drive(plan: Plan, target: Target, *, folder: Path, watch: Watch) -> Run:
     if ended.how in ("failed", "died") or generator.started_s is None:
         raise MeasurementError(
             f"load on {plan.target}: {_what(ended)}",
-            slug=f"load-{ended.how}",
+            slug="load-not-run",
             hint=f"What was seen until then is in {folder}.",
         )
     return Run(

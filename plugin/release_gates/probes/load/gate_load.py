@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -18,10 +18,10 @@ from release_gates.probes.load.drive import RECORDING, Run, drive
 from release_gates.probes.load.knee import Step, next_rate
 from release_gates.probes.load.limits import thresholds_of
 from release_gates.probes.load.live import LiveLine, Say
-from release_gates.probes.load.measuring import measurements
+from release_gates.probes.load.measuring import measurements, standing
 from release_gates.probes.load.plan import Phase, Plan
 from release_gates.probes.load.recording import Recording
-from release_gates.probes.load.recovery import recoveries
+from release_gates.probes.load.recovery import check_recover, recoveries
 from release_gates.probes.load.settings import LoadSettings, Profile, Steps
 from release_gates.probes.load.stress import kept, knee, step_phases
 from release_gates.probes.load.targets import Started, Target, resolve
@@ -92,10 +92,11 @@ class GateLoad:
             raise _wrong_profile(profile, "compares two builds", "Call gate_load.compare(…)")
         if chosen.steps is not None:
             return self._find_knee(profile, chosen, chosen.steps, who, load)
+        check_recover(chosen.phases, self._gate.limits)
         run = self._fit_run(self._plan(who, chosen, chosen.phases, load), who, chosen.attempts)
-        self._record(measurements(run, self._gate.limits))
-        self._record(resources(run, chosen.horizon_s))
-        self._record(recoveries(run, self._gate.limits))
+        rules = self._gate.limits
+        found = (*measurements(run, rules), *resources(run, chosen.horizon_s), *recoveries(run, rules))
+        self._record(standing(run, found))
         return run
 
     def compare(
@@ -186,7 +187,7 @@ class GateLoad:
             )
         return found
 
-    def _record(self, found: Sequence[Measurement]) -> None:
+    def _record(self, found: Iterable[Measurement]) -> None:
         for measurement in found:
             self._gate.record(measurement)
 

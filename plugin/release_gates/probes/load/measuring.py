@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from release_gates.model.limit import Bound, LimitRule
@@ -24,20 +24,28 @@ MOST_BLOCKS = 2400
 
 
 def measurements(run: Run, rules: Sequence[LimitRule]) -> tuple[Measurement, ...]:
-    """Return what a run shows of each endpoint: by phase, and without a phase over all that is judged.
+    """Return what a run shows of each endpoint: by phase, and without a phase over all that is judged."""
+    return tuple(
+        measurement
+        for endpoint in run.recording.endpoints
+        for scope in scopes(run.plan.phases)
+        for measurement in _endpoint(run, rules, endpoint, scope.suffix, run.seen(scope.blocks))
+    )
 
-    A run whose generator was not fit gives the same names, each inconclusive for that reason.
+
+def standing(run: Run, found: Iterable[Measurement]) -> Iterator[Measurement]:
+    """Yield what decides: nothing of a run whose generator was not fit.
+
+    Of one that was ended early only counts decide, because only they are judged in a way that may stop at
+    any time.
     """
-    found = tuple(_measurements(run, rules))
-    if not run.unfit:
-        return found
-    return tuple(Measurement(name=each.name, absent="inconclusive", because=run.unfit) for each in found)
-
-
-def _measurements(run: Run, rules: Sequence[LimitRule]) -> Iterator[Measurement]:
-    for endpoint in run.recording.endpoints:
-        for scope in scopes(run.plan.phases):
-            yield from _endpoint(run, rules, endpoint, scope.suffix, run.seen(scope.blocks))
+    ended = f"the run was ended early, for {run.stopped}" if run.stopped else ""
+    for each in found:
+        because = run.unfit or ("" if each.tail or each.share else ended)
+        if because and not each.absent:
+            yield Measurement(name=each.name, absent="inconclusive", because=because)
+        else:
+            yield each
 
 
 def _endpoint(

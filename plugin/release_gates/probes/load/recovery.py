@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from release_gates.errors import MeasurementError
 from release_gates.model.limit import LimitRule
 from release_gates.model.measurement import Measurement
+from release_gates.model.units import convert
 from release_gates.probes.load.drive import Run
 from release_gates.probes.load.limits import bounds_of, quantile_of, rules_for, threshold_of
-from release_gates.probes.load.plan import BLOCK_S, Threshold
+from release_gates.probes.load.plan import BLOCK_S, Phase, Threshold
 
 WINDOW_BLOCKS = round(1 / BLOCK_S)
 """A window of one second."""
@@ -39,9 +41,21 @@ def recoveries(run: Run, rules: Sequence[LimitRule]) -> tuple[Measurement, ...]:
 
     A target that had not recovered when the phase ended has no upper end of its time.
     """
-    if run.unfit or not {SPIKE, RECOVER} <= set(run.judged):
-        return ()
-    return tuple(_recoveries(run, rules))
+    return tuple(_recoveries(run, rules)) if {SPIKE, RECOVER} <= set(run.judged) else ()
+
+
+def check_recover(phases: Sequence[Phase], rules: Sequence[LimitRule]) -> None:
+    """Refuse by ``MeasurementError`` a phase that ends before a limit on the time of recovery is over."""
+    seconds = sum(phase.seconds for phase in phases if phase.tag == RECOVER)
+    for rule in rules:
+        for bound in bounds_of(rule) if rule.name.endswith(".recovery_time") else ():
+            if 0 < seconds < convert(bound.value, bound.unit, "s"):
+                raise MeasurementError(
+                    f"phase {RECOVER} takes {seconds:g} s, and {rule.name} may take {bound.value:g} "
+                    f"{bound.unit}: a target that is still slow then could be in time.",
+                    slug="load-recover-short",
+                    hint="Make the phase longer than the limit.",
+                )
 
 
 def _recoveries(run: Run, rules: Sequence[LimitRule]) -> Iterator[Measurement]:
