@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,7 +26,6 @@ from release_gates.probes.machine.hosts.facts import Facts, parse_facts
 from release_gates.probes.machine.hosts.judging import CHECKS, Report, judge_host
 from release_gates.probes.machine.hosts.profile import PROFILES, Profile
 from release_gates.probes.machine.hosts.settings import HostGroup, HostSettings
-from release_gates.testing import GateProject
 
 NOW = datetime(2026, 11, 21, 14, tzinfo=UTC)
 TODAY = NOW.date()
@@ -382,48 +380,3 @@ def test_facts_that_are_no_host_are_refused(path: str) -> None:
     facts = wrote(path, "")(reference_facts(NOW))
     with pytest.raises(MeasurementError, match="no view of a Linux host"):
         parse_facts(msgspec.json.encode(facts), "facts.json")
-
-
-SUITE = """
-import pytest
-from release_gates.probes.machine.hosts.catalogue import ids
-pytestmark = pytest.mark.gate("host")
-
-@pytest.mark.parametrize("rule", ids())
-def test_rule(rule, gate_host):
-    gate_host.check(rule)
-
-def test_counts(gate_host):
-    gate_host.measure()
-"""
-
-
-def project(folder: Path, facts: Facts, policy: str = "") -> GateProject:
-    made = GateProject(folder)
-    made.write("conftest.py", 'pytest_plugins = ["release_gates.probes.machine.hosts.fixtures"]\n')
-    made.write("suites/test_host.py", SUITE)
-    made.write(
-        "gates/staging.toml",
-        f"""
-        schema = 1
-        [gate.host]
-        owner = "sre"
-        [gate.host.host.group.engine]
-        profile = "hft-engine"
-        facts = {{ engine-1 = "engine-1.json" }}
-        engine = "{ENGINE}"
-        isolated = "4-7"
-        node = 1
-        housekeeping = ["log-*"]
-        nics = ["{NIC}"]
-        hugepages = {{ "node1/2048kB" = 1024 }}
-        kernels = ["6.1.0-28-rt-amd64"]
-        microcodes = ["0x2b0005c0"]
-        {policy}
-        [gate.host.limits]
-        "host.decided" = "== 30 count"
-        "host.clock_error" = "<= 100 us"
-        """,
-    )
-    made.write("engine-1.json", msgspec.json.encode(facts).decode())
-    return made

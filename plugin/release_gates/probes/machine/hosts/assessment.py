@@ -143,7 +143,11 @@ class GateHost:
         mild = sum(not self._fails(each.severity) for each in report.findings)
         counts = (len(seen), report.decided, mild, len(report.off), len(report.inapplicable))
         for name, count in zip(COUNTS, counts, strict=True):
-            self._gate.measure(name, count, "count", samples=len(seen))
+            if name == "host.decided" and report.doubts:
+                undecided = ", ".join(dict.fromkeys(each.rule.id for each in report.doubts))
+                self._gate.missing(name, f"{undecided} could not be decided")
+            else:
+                self._gate.measure(name, count, "count", samples=len(seen))
         for file in dict.fromkeys(each.file for each in seen if each.file):
             self._gate.attach(file.name, file)
         self._measure_clock()

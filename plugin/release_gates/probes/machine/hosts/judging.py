@@ -90,7 +90,8 @@ def _judge(rule: Rule, facts: Facts, profile: Profile, host: str, severity: Seve
             for fault in asked.faults
         ),
         doubts=tuple(
-            Remark(rule=rule, host=host, because=f"cannot be decided: {doubt}") for doubt in asked.doubts
+            Remark(rule=rule, host=host, because=f"cannot be decided: {doubt}")
+            for doubt in dict.fromkeys(asked.doubts)
         ),
         inapplicable=(
             (

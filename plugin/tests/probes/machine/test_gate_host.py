@@ -1,0 +1,221 @@
+"""The gate on hosts: one run each of a good host, a bad one, and of facts that are no evidence."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from fixtures.trading_system.host.defects import DEFECTS, said, wrote
+from fixtures.trading_system.host.reference import ENGINE, NIC, reference_facts
+from release_gates.errors import MeasurementError, ProbeUnavailable
+from release_gates.probes.machine.hosts.assessment import GateHost, Hosts
+from release_gates.probes.machine.hosts.catalogue import ids
+from release_gates.probes.machine.hosts.facts import Facts
+from release_gates.testing import GateProject
+
+RULES = ("HL13", "HL21", "HL23")
+GROUP: dict[str, Any] = {
+    "profile": "hft-engine",
+    "engine": ENGINE,
+    "isolated": "4-7",
+    "node": 1,
+    "housekeeping": ["log-*"],
+    "nics": [NIC],
+    "hugepages": {"node1/2048kB": 1024},
+    "kernels": ["6.1.0-28-rt-amd64"],
+    "microcodes": ["0x2b0005c0"],
+}
+SUITE = """
+import pytest
+pytestmark = pytest.mark.gate("host")
+
+@pytest.mark.parametrize("rule", ["HL13", "HL21", "HL23"])
+def test_rule(rule, gate_host):
+    gate_host.check(rule)
+
+def test_counts(gate_host):
+    gate_host.measure()
+"""
+
+
+def project(folder: Path, facts: Facts) -> GateProject:
+    made = GateProject(folder)
+    made.write("conftest.py", 'pytest_plugins = ["release_gates.probes.machine.hosts.fixtures"]\n')
+    made.write("suites/test_host.py", SUITE)
+    group = "".join(f"{key} = {json.dumps(value)}\n" for key, value in GROUP.items() if key != "hugepages")
+    made.write(
+        "gates/staging.toml",
+        'schema = 1\n[gate.host]\nowner = "sre"\n[gate.host.host.group.engine]\n'
+        f'{group}hugepages = {{ "node1/2048kB" = 1024 }}\nfacts = {{ engine-1 = "engine-1.json" }}\n'
+        '[gate.host.limits]\n"host.decided" = "== 30 count"\n"host.clock_error" = "<= 100 us"\n',
+    )
+    made.write("engine-1.json", msgspec.json.encode(facts).decode())
+    return made
+
+
+def recorded(**changed: object) -> Facts:
+    facts = reference_facts(datetime.now(UTC))
+    return msgspec.structs.replace(facts, **changed)
+
+
+def outcomes(made: GateProject, *, workers: int = 0) -> tuple[bool, str, str]:
+    """Return whether the run promotes, the gate's outcome, and every sentence."""
+    rules = [f"suites/test_host.py::test_rule[{rule}]" for rule in RULES]
+    made.expect([*rules, "suites/test_host.py::test_counts"], gate="host")
+    result = made.run(workers=workers)
+    assert result.verdict is not None, result.output
+    (gate,) = (each for each in result.verdict.gates if each.name == "host")
+    return result.promotes, str(gate.outcome), result.sentences
+
+
+def test_a_well_tuned_host_is_green_and_keeps_its_facts(tmp_path: Path) -> None:
+    made = project(tmp_path, recorded())
+    _, outcome, sentences = outcomes(made, workers=2)
+    assert outcome == "PASS", sentences
+
+
+NOT_GREEN = {
+    "broken": (DEFECTS["host_clock_own"][1](recorded()), "FAIL", "HL21 (critical) engine (engine-1):"),
+    "stale": (recorded(recorded=datetime.now(UTC) - timedelta(hours=25)), "MISSING", "more than 24 h ago"),
+    "undecided": (
+        said("engine", "2412", "", status=1)(recorded()),
+        "ERROR",
+        "the engine (trading-engine.service)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOT_GREEN)
+def test_a_run_over_anything_else_is_held(tmp_path: Path, name: str) -> None:
+    facts, wanted, sentence = NOT_GREEN[name]
+    promotes, outcome, sentences = outcomes(project(tmp_path, facts))
+    assert not promotes
+    assert outcome == wanted, sentences
+    assert sentence in sentences
+
+
+# -- the same without a run: a stand-in for the fixture `gate` ------------------------------------
+
+
+class StandIn:
+    """The fixture ``gate``; it keeps what is told."""
+
+    def __init__(self, root: Path, facts: Facts | None, **group: object) -> None:
+        self.rootdir = root
+        self.told: dict[str, float | str] = {}
+        self._group = {**GROUP, "hosts": [], "facts": {"engine-1": "engine-1.json"}, **group}
+        if facts is not None:
+            (root / "engine-1.json").write_bytes(msgspec.json.encode(facts))
+
+    def settings(self, kind: type[Any]) -> Any:
+        return msgspec.convert({"group": {"engine": self._group}}, kind)
+
+    def measure(self, name: str, value: float, unit: str, *, samples: int | None = None) -> None:
+        assert samples, "nothing was looked at"
+        self.told[name] = value
+
+    def missing(self, name: str, because: str) -> None:
+        self.told[name] = f"MISSING {because}"
+
+    def not_applicable(self, name: str, because: str) -> None:
+        self.told[name] = f"WARN {because}"
+
+    def attach(self, name: str, path: Path) -> None:
+        self.told[name] = path.name
+
+
+def looked(root: Path, facts: Facts | None, **group: object) -> tuple[GateHost, StandIn]:
+    gate = StandIn(root, facts, **group)
+    return GateHost(gate, Hosts()), gate
+
+
+def test_what_is_measured_of_a_good_host(tmp_path: Path) -> None:
+    host, gate = looked(tmp_path, recorded())
+    for rule in ids():
+        host.check(rule)
+    assert gate.told == {}
+    host.measure()
+    assert gate.told.pop("host.clock_error") == pytest.approx(1.2225, rel=1e-3)
+    counts = {
+        "host.hosts": 1,
+        "host.decided": 30,
+        "host.tolerated": 0,
+        "host.off": 0,
+        "host.not_applicable": 0,
+    }
+    assert gate.told == {**counts, "engine-1.json": "engine-1.json"}
+
+
+NO_EVIDENCE = {
+    "another host's": (
+        wrote("/proc/sys/kernel/hostname", "engine-2")(recorded()),
+        "it is about engine-2, and policy asks for engine-1",
+    ),
+    "without the engine": (recorded(engine=""), "it looked at no process"),
+    "denied": (
+        recorded(denied=("/proc/irq/27/smp_affinity_list",)),
+        "HL17 engine (engine-1): cannot be decided: /proc/irq/27/smp_affinity_list may not be read",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_EVIDENCE)
+def test_facts_that_are_no_evidence_are_an_error(tmp_path: Path, name: str) -> None:
+    facts, sentence = NO_EVIDENCE[name]
+    host, _ = looked(tmp_path, facts)
+    with pytest.raises(MeasurementError) as error:
+        host.check("HL17")
+    assert sentence in str(error.value)
+
+
+def test_facts_from_the_future_or_nowhere_are_missing(tmp_path: Path) -> None:
+    for facts, sentence in (
+        (None, "there are no facts of engine-1: engine-1.json is absent"),
+        (recorded(recorded=datetime.now(UTC) + timedelta(hours=1)), "in the future"),
+    ):
+        host, gate = looked(tmp_path, facts)
+        with pytest.raises(pytest.skip.Exception, match=sentence):
+            host.check("HL04")
+        host.measure()
+        assert all(str(told).startswith("MISSING ") for told in gate.told.values())
+        assert {"host.decided", "host.clock_error"} <= set(gate.told)
+
+
+def test_a_host_that_does_not_answer_is_an_error_and_hides_no_finding(tmp_path: Path) -> None:
+    gone = {"hosts": ["ssh://127.0.0.1:1"], "engine": ENGINE}
+    host, _ = looked(tmp_path, DEFECTS["host_ksm"][1](DEFECTS["host_thp"][1](recorded())), **gone)
+    with pytest.raises(AssertionError, match="HL04"):
+        host.check("HL04")
+    with pytest.raises(ProbeUnavailable, match=r"ssh://127\.0\.0\.1:1 could not be read"):
+        host.check("HL05")
+    with pytest.raises(ProbeUnavailable):
+        host.check("HL19")  # a finding that is tolerated
+    with pytest.raises(ProbeUnavailable):
+        host.measure()
+
+
+def test_what_is_mild_or_off_is_counted(tmp_path: Path) -> None:
+    off = {"HL13": "nobody looked there yet"}
+    host, gate = looked(tmp_path, DEFECTS["host_ksm"][1](recorded()), off=off)
+    host.check("HL19")
+    host.check("HL13")
+    assert gate.told == {"rule.HL13": "WARN nobody looked there yet"}
+    host.measure()
+    assert (gate.told["host.decided"], gate.told["host.tolerated"], gate.told["host.off"]) == (29, 1, 1)
+
+
+def test_a_clock_that_cannot_be_told_is_missing(tmp_path: Path) -> None:
+    host, gate = looked(tmp_path, DEFECTS["host_clock_own"][1](recorded()))
+    host.measure()
+    assert gate.told["host.clock_error"] == "MISSING a clock follows nobody"
+
+
+def test_a_rule_that_nobody_knows(tmp_path: Path) -> None:
+    host, _ = looked(tmp_path, recorded())
+    with pytest.raises(MeasurementError, match="no rule bears the name HL31"):
+        host.check("HL31")
