@@ -8,6 +8,7 @@ pytest_plugins = [
     "release_gates.probes.kubernetes.fixtures",
     "release_gates.probes.load.fixtures",
     "release_gates.probes.machine.fixtures",
+    "release_gates.probes.machine.hosts.fixtures",
     "release_gates.probes.sarif.fixtures",
     "release_gates.probes.sbom.fixtures",
     "release_gates.probes.service.fixtures",
