@@ -76,17 +76,19 @@ class GateLoad:
         traffic: Traffic | None = None,
         *,
         profile: str,
+        codec: type | None = None,
         locustfile: str = "",
         users: Sequence[str] = (),
     ) -> Run:
         """Load a target with a profile and record what came of every endpoint.
 
         ``target`` is a name of ``[gate.NAME.load.targets]``, or a service that the test started. ``traffic``
-        is what the open driver sends; ``locustfile`` (from the project's root) with ``users``, none for all
-        of its classes, is what locust does. Raises ``MeasurementError`` for a target that may not be loaded,
+        is what the open driver sends, as HTTP or as ``codec`` says (a class made from `open.codec.Codec`);
+        ``locustfile`` (from the project's root) with ``users``, none for all of its classes, is what locust
+        does. Raises ``MeasurementError`` for a target that may not be loaded,
         and where the generator could not do it.
         """
-        chosen, load = self._profile(profile), Load(traffic, locustfile, tuple(users))
+        chosen, load = self._profile(profile), Load(traffic, locustfile, tuple(users), codec)
         who = resolve(self._settings, target)
         if chosen.turns is not None:
             raise _wrong_profile(profile, "compares two builds", "Call gate_load.compare(…)")
@@ -165,7 +167,8 @@ class GateLoad:
             root=str(self._gate.rootdir),
             phases=tuple(phases),
             thresholds=thresholds_of(self._gate.limits),
-            traffic=load.spelled,
+            traffic=_spelled(load.traffic),
+            codec=_spelled(load.codec),
             locustfile=load.locustfile,
             user_classes=load.users,
             connections=profile.connections,
@@ -199,26 +202,27 @@ class Load:
     traffic: Traffic | None
     locustfile: str
     users: tuple[str, ...]
+    codec: type | None = None
 
     def __post_init__(self) -> None:
-        if (self.traffic is None) == (not self.locustfile):
+        if (self.traffic is None) == (not self.locustfile) or (self.codec and self.locustfile):
             raise MeasurementError(
-                "gate_load.run: name either a traffic or a locustfile.",
+                "gate_load.run: name either a traffic or a locustfile; a codec is for traffic only.",
                 slug="load-traffic",
                 hint='Give it a function of requests, or locustfile="suites/load/locustfile.py".',
             )
-        if self.traffic is not None and "<" in self.spelled:
-            raise MeasurementError(
-                f"traffic {self.spelled}: another process cannot import it.",
-                slug="load-traffic",
-                hint="Define it at the top of a module that the project's root can import.",
-            )
+        for given in (self.traffic, self.codec):
+            if "<" in _spelled(given):
+                raise MeasurementError(
+                    f"traffic {_spelled(given)}: another process cannot import it.",
+                    slug="load-traffic",
+                    hint="Define it at the top of a module that the project's root can import.",
+                )
 
-    @property
-    def spelled(self) -> str:
-        """``module:function``, as the generator imports it."""
-        traffic = self.traffic
-        return "" if traffic is None else f"{traffic.__module__}:{traffic.__qualname__}"
+
+def _spelled(given: Traffic | type | None) -> str:
+    """Return ``module:name``, as the generator imports it."""
+    return "" if given is None else f"{given.__module__}:{given.__qualname__}"
 
 
 def _wrong_profile(name: str, what: str, hint: str) -> MeasurementError:

@@ -26,7 +26,8 @@ from release_gates.probes.load.settings import Profile, Steps, Turns
 from release_gates.probes.load.traffic import Traffic
 
 TRAFFIC = """
-from release_gates.probes.load.traffic import Request
+from release_gates.probes.load.open.codec import Codec
+from release_gates.probes.load.traffic import Answer, Request
 
 GOOD, BAD = Request("orders", path="/good"), Request("orders", path="/bad")
 
@@ -38,6 +39,17 @@ def some_bad(connection):
     while True:
         yield GOOD
         yield BAD
+
+class Lines(Codec):
+    rest = b""
+
+    def encode(self, request):
+        return request.path.encode() + b"\\n"
+
+    def decode(self, data):
+        lines = self.rest + data
+        self.rest = b"" if lines.endswith(b"\\n") else lines
+        return None if self.rest else Answer(200, lines)
 """
 RULES = (
     LimitRule(name="*.p95", limit=parse_limit("<= 500 ms")),
@@ -135,6 +147,26 @@ def test_a_run_measures_every_endpoint_and_the_target(
     assert gate.found["orders.reconnect_rate"].value == 0
     assert gate.found["target.memory"].series is not None
     assert "orders.p95@warmup" not in gate.found
+
+
+def test_another_protocol_than_http(serve: Any, traffic: Callable[[str], Any], tmp_path: Path) -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            writer.write(line)
+
+    @dataclass(frozen=True)
+    class Exchange(Service):
+        url: str = ""
+
+    steady = (Phase(tag="steady", seconds=0.5, rate=100),)
+    gate, load = gate_and_load(tmp_path, Profile(phases=steady, connections=2, attempts=1), [])
+    with serve(echo) as server:
+        exchange = Exchange(port=server.port, url=f"tcp://127.0.0.1:{server.port}")
+        run = load.run(exchange, traffic("good"), codec=traffic("Lines"), profile="load")
+    assert run.recording.tally("orders", range(9)).answered == 50
+    assert gate.found["orders.error_rate"].absent or gate.found["orders.error_rate"].value == 0
+    with pytest.raises(MeasurementError, match="codec is for traffic only"):
+        load.run(exchange, codec=traffic("Lines"), locustfile="locustfile.py", profile="load")
 
 
 def test_a_starved_generator_says_nothing_about_the_target(
