@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from statistics import fmean
 
+from release_gates.judge.drift import flaw_of_series, trend_of
 from release_gates.model.measurement import Measurement
 from release_gates.model.series import Series
 from release_gates.probes.load.drive import Run
 from release_gates.probes.load.plan import BLOCK_S
 from release_gates.probes.load.resources import Usage
 from release_gates.probes.load.scopes import spans
+
+NAMES = ("target.memory", "target.threads", "target.descriptors", "target.cpu", "target.memory_growth")
 
 
 def resources(run: Run, horizon_s: float | None) -> tuple[Measurement, ...]:
@@ -34,18 +39,43 @@ def cpu_per_request_s(run: Run, tag: str, rate: float) -> float | None:
 
 
 def _resources(run: Run, seen: Sequence[Usage], horizon_s: float | None) -> Iterator[Measurement]:
-    names = (("memory", "B"), ("threads", "count"), ("descriptors", "count"))
+    if not seen:
+        because = "the target's process ended before anything was judged"
+        yield from (Measurement(name=name, absent="error", because=because) for name in NAMES)
+        return
     at_s = tuple(usage.at_s - run.started_s for usage in seen)
     columns = ([u.rss_bytes for u in seen], [u.threads for u in seen], [u.descriptors for u in seen])
-    for (name, unit), column in zip(names, columns, strict=True):
-        if not seen:
-            yield Measurement(name=f"target.{name}", absent="error", because="the target's process ended")
-            continue
+    for name, unit, column in zip(NAMES, ("B", "count", "count"), columns, strict=False):
         values = tuple(map(float, column))
         series = Series(at_s=at_s, values=values, horizon_s=horizon_s)
-        yield Measurement(
-            name=f"target.{name}", value=values[-1], unit=unit, samples=len(values), series=series
-        )
+        yield Measurement(name=name, value=values[-1], unit=unit, samples=len(values), series=series)
+    yield _cores(at_s, seen)
+    yield _growth(run, Series(at_s=at_s, values=tuple(map(float, columns[0]))))
+
+
+def _cores(at_s: Sequence[float], seen: Sequence[Usage]) -> Measurement:
+    """Return how many processor cores the target used from look to look."""
+    pairs = tuple(pairwise(seen))
+    name = NAMES[3]
+    if not pairs:
+        return Measurement(name=name, absent="inconclusive", because="one look tells no use: run it longer")
+    values = tuple((after.cpu_s - before.cpu_s) / (after.at_s - before.at_s) for before, after in pairs)
+    series = Series(at_s=tuple(at_s[1:]), values=values)
+    return Measurement(name=name, value=fmean(values), unit="cores", samples=len(values), series=series)
+
+
+def _growth(run: Run, memory: Series) -> Measurement:
+    """Return by how much memory grows with each request: its slope over time, by the rate of requests."""
+    name, blocks = NAMES[-1], run.blocks(*run.judged)
+    requests = sum(run.recording.tally(endpoint, blocks).requests for endpoint in run.recording.endpoints)
+    trend = None if flaw_of_series(memory) else trend_of(memory)
+    if trend is None or requests == 0:
+        because = f"{len(memory.values)} looks at {requests} requests tell no trend: run it longer"
+        return Measurement(name=name, absent="inconclusive", because=because)
+    rate = requests / (len(blocks) * BLOCK_S)
+    ends = (trend.low / rate, trend.high / rate)
+    value = trend.slope / rate
+    return Measurement(name=name, value=value, unit="B/req", samples=len(memory.values), interval=ends)
 
 
 def _within(run: Run, *tags: str) -> tuple[Usage, ...]:
