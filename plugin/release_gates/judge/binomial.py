@@ -30,6 +30,20 @@ def at_least(k: int, n: int, p: float) -> float:
     return _sum(k, n, p, _next)
 
 
+def at_most_about(k: float, n: int, p: float) -> float:
+    """Return P(X <= k) for a count that is no whole number: in proportion between its neighbours."""
+    below = math.floor(k)
+    least = at_most(below, n, p)
+    return least + (k - below) * (at_most(below + 1, n, p) - least)
+
+
+def at_least_about(k: float, n: int, p: float) -> float:
+    """Return P(X >= k) for a count that is no whole number: in proportion between its neighbours."""
+    below = math.floor(k)
+    most = at_least(below, n, p)
+    return most + (k - below) * (at_least(below + 1, n, p) - most)
+
+
 def _sum(k: int, n: int, p: float, step: Callable[[int, int, float], tuple[int, float]]) -> float:
     """Sum the terms from k away from the mode: each is smaller than the one before."""
     term = _term(k, n, p)

@@ -10,13 +10,15 @@ from fractions import Fraction
 from msgspec import UNSET
 
 from release_gates.judge import pairs
-from release_gates.judge.tails import judge_tail
+from release_gates.judge.bounds import holds
+from release_gates.judge.facts import flaw_of, judge_facts
+from release_gates.judge.series import bounds_drift
+from release_gates.judge.turns import judge_turns
 from release_gates.model.event import Live
 from release_gates.model.figures import beside, figure
-from release_gates.model.limit import Bound, Limit, LimitRule
+from release_gates.model.limit import Limit, LimitRule
 from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import Outcome
-from release_gates.model.tail import Tail
 from release_gates.model.units import dimension, exact
 from release_gates.model.verdict import LimitJudgement
 
@@ -83,6 +85,8 @@ def _findings(rule: LimitRule, measurement: Measurement, live: Live | None) -> I
         yield Outcome.MISSING, f"{name} has no value: {measurement.because or 'no reason was given'}"
     elif not math.isfinite(measurement.value):
         yield Outcome.ERROR, f"{name} is {measurement.value}, which is no finite number"
+    elif flaw := flaw_of(measurement):
+        yield Outcome.ERROR, f"{name} was not measured: {flaw}"
     elif (wrong := _wrong_dimension(rule, measurement)) is not None:
         yield Outcome.ERROR, wrong
     elif (few := _too_few(rule, measurement)) is not None:
@@ -96,7 +100,7 @@ def _findings(rule: LimitRule, measurement: Measurement, live: Live | None) -> I
 def _wrong_dimension(rule: LimitRule, measurement: Measurement) -> str | None:
     for limit in (rule.limit, rule.target):
         for bound in limit.bounds if limit else ():
-            if dimension(bound.unit) != dimension(measurement.unit):
+            if dimension(bound.unit) != dimension(measurement.unit) and not bounds_drift(measurement, bound):
                 return (
                     f"{measurement.name} was measured in '{measurement.unit}'; "
                     f"the policy asks for '{limit.text if limit else ''}'"
@@ -126,8 +130,11 @@ def _too_few(rule: LimitRule, measurement: Measurement) -> str | None:
 def _broken(limit: Limit | None, measurement: Measurement, outcome: Outcome, word: str) -> Iterator[Finding]:
     if limit is None or measurement.value is None:
         return
-    if measurement.tail is not None:
-        yield from _quantile(measurement, measurement.tail, measurement.value, limit, outcome)
+    facts = judge_facts(measurement, limit)
+    if facts is not None:
+        found, because = facts
+        if found is not Outcome.PASS:
+            yield min(found, outcome, key=lambda either: either.rank), because
         return
     for bound in limit.bounds:
         if not holds(exact(measurement.value, measurement.unit, bound.unit), bound):
@@ -136,38 +143,12 @@ def _broken(limit: Limit | None, measurement: Measurement, outcome: Outcome, wor
             return
 
 
-def _quantile(
-    measurement: Measurement, tail: Tail, value: float, limit: Limit, outcome: Outcome
-) -> Iterator[Finding]:
-    """Judge a quantile by its counts; of a target only that it is missed is said, as WARN."""
-    shown = beside(value, measurement.unit, limit.bounds[0])
-    found, because = judge_tail(measurement.name, tail, limit, shown)
-    if found is not Outcome.PASS:
-        yield min(found, outcome, key=lambda either: either.rank), because
-
-
 def _attested(measurement: Measurement) -> str:
     return f" (attested by {measurement.attested}, not measured)" if measurement.attested else ""
 
 
 def _mark(measurement: Measurement) -> str:
     return " (attested)" if measurement.attested else ""
-
-
-def holds(value: Fraction, bound: Bound) -> bool:
-    """Compare exactly: ``value`` is in the unit of the bound."""
-    edge = Fraction(repr(bound.value))
-    match bound.operator:
-        case "<=":
-            return value <= edge
-        case "<":
-            return value < edge
-        case ">=":
-            return value >= edge
-        case ">":
-            return value > edge
-        case "==":
-            return value == edge
 
 
 def _against_baseline(
@@ -182,6 +163,10 @@ def _against_baseline(
         yield Outcome.WARN, f"{name}: first release, nothing to compare with ({live.reason})"
     elif measurement.paired is not None:
         found, because = pairs.judge_pair(name, measurement.paired, rule.baseline)
+        if found is not Outcome.PASS:
+            yield found, because
+    elif measurement.windows is not None:
+        found, because = judge_turns(name, measurement.windows, rule.baseline)
         if found is not Outcome.PASS:
             yield found, because
     elif measurement.baseline is not None:

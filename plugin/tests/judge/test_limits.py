@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release_gates.judge.limits import holds, judge_rule, matches
+from release_gates.judge.bounds import holds
+from release_gates.judge.limits import judge_rule, matches
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Live
 from release_gates.model.figures import beside

@@ -40,7 +40,7 @@ def remarks(folder: Path) -> str:
 def test_a_window_is_part_of_the_limit(text: str, window_s: float, shown: str) -> None:
     limit = parse_limit(text)
     assert limit.window_s == window_s
-    assert limit.bounds == parse_limit(text.split("over")[0]).bounds
+    assert limit.bounds == parse_limit(text.split("over", maxsplit=1)[0]).bounds
     assert render_limit(limit) == shown
     assert parse_limit(shown).bounds == limit.bounds
 
