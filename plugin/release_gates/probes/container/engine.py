@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from release_gates.errors import MeasurementError, ProbeUnavailable
+from release_gates.probes.container.ssh_tunnel import Tunnel
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -25,7 +27,15 @@ class Engine:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         """Connect; ``ProbeUnavailable`` without the package, the engine, or the right to talk to it."""
         self._environment = dict(os.environ if environment is None else environment)
-        self._api: Any = _connect(self._environment)
+        where = _place(self._environment)
+        _check_verified(self._environment, where)
+        self._tunnel = Tunnel(where) if where.startswith("ssh://") else None
+        try:
+            self._api: Any = _connect(
+                self._environment, f"unix://{self._tunnel.socket}" if self._tunnel else where
+            )
+        except ProbeUnavailable as error:
+            raise self._through(error) from None
 
     @property
     def api(self) -> Any:
@@ -110,6 +120,21 @@ class Engine:
     def close(self) -> None:
         """Close every connection."""
         self._api.close()
+        if self._tunnel is not None:
+            self._tunnel.close()
+
+    def _through(self, error: ProbeUnavailable) -> ProbeUnavailable:
+        """Close the tunnel, and return the error with what ssh said of the engine's socket."""
+        if self._tunnel is None:
+            return error
+        said = self._tunnel.said()
+        self._tunnel.close()
+        where = _place(self._environment)
+        return ProbeUnavailable(
+            f"{where}: ssh works, and no Docker engine answers behind it ({said or 'it says nothing'}).",
+            slug="container-engine-unreachable",
+            hint="Is the engine's socket at that path, and may this user of the host talk to it?",
+        )
 
     def __enter__(self) -> Engine:
         return self
@@ -118,6 +143,7 @@ class Engine:
         self.close()
 
 
+TLS_HINT = "DOCKER_CERT_PATH has to hold ca.pem, cert.pem and key.pem of this engine, none of them expired."
 START_HINT = "Start it (sudo systemctl start docker, or sudo dockerd), or let DOCKER_HOST name one that runs."
 
 
@@ -125,9 +151,8 @@ def _place(environment: Mapping[str, str]) -> str:
     return environment.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 
 
-def _connect(environment: Mapping[str, str]) -> APIClient:
+def _connect(environment: Mapping[str, str], where: str) -> APIClient:
     try:
-        import docker
         import docker.errors
         import requests
     except ImportError as error:
@@ -136,33 +161,75 @@ def _connect(environment: Mapping[str, str]) -> APIClient:
             slug="container-package-missing",
             hint="pip install 'pytest-release-gates[container]'",
         ) from error
-    where = _place(environment)
-    client = None
     try:
         _knock(where)
-        over_ssh = where.startswith("ssh://")
-        client = docker.from_env(environment=dict(environment), timeout=TIMEOUT_S, use_ssh_client=over_ssh)
-        client.ping()
+        return _client({**environment, "DOCKER_HOST": where})
     except (
         docker.errors.DockerException,
         requests.exceptions.RequestException,
         OSError,
         ValueError,
     ) as error:
-        if client is not None:
+        raise _unavailable(_place(environment), error) from None
+
+
+def _client(environment: Mapping[str, str]) -> APIClient:
+    """Return a client that speaks the engine's own version, and believes DOCKER_CERT_PATH alone.
+
+    ``docker.from_env`` would believe ``REQUESTS_CA_BUNDLE`` instead, where that is set.
+    """
+    from docker import APIClient
+    from docker.constants import DEFAULT_DOCKER_API_VERSION
+    from docker.utils import kwargs_from_env
+
+    settings = kwargs_from_env(dict(environment))
+    version = DEFAULT_DOCKER_API_VERSION
+    for is_first in (True, False):
+        client = APIClient(version=version, timeout=TIMEOUT_S, **settings)
+        client.trust_env = False
+        try:
+            version = client.version(api_version=not is_first)["ApiVersion"]
+        except BaseException:
             client.close()
-        if _is_denied(error):
-            raise ProbeUnavailable(
-                f"{where}: permission denied.",
-                slug="container-engine-denied",
-                hint="Run as root, or as a member of the group that owns the socket (docker).",
-            ) from None
+            raise
+        if is_first:
+            client.close()
+    return client
+
+
+def _unavailable(where: str, error: BaseException) -> ProbeUnavailable:
+    because = _short(error)
+    if _is_denied(error):
+        return ProbeUnavailable(
+            f"{where}: permission denied.",
+            slug="container-engine-denied",
+            hint="Run as root, or as a member of the group that owns the socket (docker).",
+        )
+    if re.search(r"SSL|TLS|certificate", because):
+        return ProbeUnavailable(
+            f"{where}: engine and gate do not trust each other ({because}).",
+            slug="container-engine-tls",
+            hint=TLS_HINT,
+        )
+    return ProbeUnavailable(
+        f"{where}: no Docker engine answers ({because}).",
+        slug="container-engine-unreachable",
+        hint=START_HINT,
+    )
+
+
+def _check_verified(environment: Mapping[str, str], where: str) -> None:
+    """Raise ``ProbeUnavailable`` for TLS that verifies nobody: anybody could say what the engine runs."""
+    if (
+        where.startswith("tcp://")
+        and environment.get("DOCKER_CERT_PATH")
+        and not environment.get("DOCKER_TLS_VERIFY")
+    ):
         raise ProbeUnavailable(
-            f"{where}: no Docker engine answers ({_short(error)}).",
-            slug="container-engine-unreachable",
-            hint=START_HINT,
-        ) from None
-    return client.api
+            f"{where}: with DOCKER_CERT_PATH and without DOCKER_TLS_VERIFY nobody verifies the engine.",
+            slug="container-engine-tls",
+            hint="Set DOCKER_TLS_VERIFY=1.",
+        )
 
 
 def _knock(where: str) -> None:
@@ -184,4 +251,5 @@ def _is_denied(error: BaseException) -> bool:
 
 def _short(error: BaseException) -> str:
     text = " ".join(str(error).split())
+    text = text.rpartition("(Caused by ")[2]
     return text if len(text) <= 160 else f"{text[:157]}..."
