@@ -50,6 +50,7 @@ def ledger_page(chronicle: Chronicle) -> str:
     html: str = template("ledger.html").render(
         chronicle=chronicle,
         title=_title(chronicle),
+        newest=_newest(chronicle),
         live=[(name, _live(chronicle, name)) for name in chronicle.environments],
         rows=[(each, [_cell(entry) for entry in each.entries]) for each in shown],
         more=len(chronicle.candidates) - len(shown),
@@ -67,6 +68,16 @@ def _title(chronicle: Chronicle) -> str:
         return "The ledger is empty"
     runs = sum(len(entry.runs) for each in chronicle.candidates for entry in each.entries)
     return f"{count(len(chronicle.candidates), 'candidate')}, {count(runs, 'run')}"
+
+
+def _newest(chronicle: Chronicle) -> str:
+    """Return which run began last, and what it said; "" where there is none."""
+    every = (run for each in chronicle.candidates for entry in each.entries for run in entry.runs)
+    run = max(every, key=lambda each: each.began, default=None)
+    if run is None:
+        return ""
+    name = f"{run.candidate.name} {run.candidate.version}"
+    return f"Newest run, {when(run.began)}: {name}, entry to {run.environment}: {run.title}."
 
 
 def _live(chronicle: Chronicle, environment: str) -> Stay | None:
@@ -108,7 +119,7 @@ def _facts(entry: ToldEntry) -> list[str]:
     facts = [f"{when(newest.began)}{took}, by {newest.actor}{others}"]
     if newest.invalidated:
         facts.append(newest.invalidated)
-    elif newest.title != "PROMOTE":
+    elif not newest.title.startswith("PROMOTE"):
         facts.append(newest.because)
     return facts
 

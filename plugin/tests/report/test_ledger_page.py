@@ -78,6 +78,7 @@ def test_what_it_says(tmp_path: Path) -> None:
     seen = text(ledger_page(told(eventful(tmp_path))))
     for sentence in (
         "8 candidates, 7 runs",
+        "Newest run, 2026-01-30 21:00 UTC: trading-engine 1.6.0, entry to staging: PROMOTE, taken back.",
         "LOCAL: this ledger is unsigned",
         "HOLD (broken) 2026-01-30 18:00 UTC, 9 min, by ci",
         "live since 2026-01-30 12:00 UTC, promoted by Jane Doe",
