@@ -111,7 +111,8 @@ def _stopped(question: Question, counts: Counts) -> tuple[Outcome, str]:
 def _windows(question: Question, counts: Counts, worth: int) -> tuple[Outcome, str]:
     """Judge every stretch: FAIL if one fails, corrected for their number; PASS if all keep the limit.
 
-    The whole run has to pass too: that no stretch was bad by luck takes as much evidence as without windows.
+    What happened in a stretch is what is asked, so that the requests of a stall count one by one there. The
+    whole run has to pass too: that no stretch was bad by luck takes as much evidence as without windows.
     """
     stretches = list(_stretches(counts, question.window_s or 0.0))
     if not stretches:
@@ -121,11 +122,8 @@ def _windows(question: Question, counts: Counts, worth: int) -> tuple[Outcome, s
     every = [(at_s, window) for at_s, window in stretches if window.total]
     at_s, worst = max(every, key=lambda each: each[1].share)
     where = f"in the {worst.length_s * len(worst.samples):g} s from {at_s:g} s on"
-    ratio = worth / counts.total
-    for _, window in every:
-        if _at_least(window, math.floor(window.total * ratio), question.allowed) < WRONG / len(every):
-            rests = _rests(question, worst, math.floor(worst.total * ratio))
-            return Outcome.FAIL, f"{question.opening}: {where} {rests}"
+    if any(_at_least(each, each.total, question.allowed) < WRONG / len(every) for _, each in every):
+        return Outcome.FAIL, f"{question.opening}: {where} {_rests(question, worst, worst.total)}"
     if len(every) < len(stretches):
         return Outcome.INCONCLUSIVE, f"{question.opening}, and a window has no request at all"
     if worst.share > question.allowed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import msgspec
 
 from release_gates.errors import EvidenceError
 from release_gates.model.evidence import Evidence, RunEnd, RunHeader, TestRecord
+from release_gates.model.measurement import Measurement
 from release_gates.model.record import SCHEMA
 
 Line = RunHeader | TestRecord | RunEnd
@@ -174,9 +175,23 @@ def _is_finite(record: TestRecord) -> bool:
     return math.isfinite(record.duration_s) and all(
         math.isfinite(number)
         for measurement in record.measurements
-        for number in (measurement.value, measurement.baseline, *measurement.distribution.values())
+        for number in _numbers(measurement)
         if number is not None
     )
+
+
+def _numbers(measurement: Measurement) -> Iterator[float | None]:
+    yield from (measurement.value, measurement.baseline, *measurement.distribution.values())
+    yield from measurement.interval or ()
+    if measurement.series is not None:
+        yield from (*measurement.series.at_s, *measurement.series.values, measurement.series.horizon_s)
+    if measurement.windows is not None:
+        yield from (measurement.windows.length_s, *measurement.windows.ratios)
+    if measurement.share is not None:
+        yield measurement.share.length_s
+    if measurement.tail is not None:
+        yield from (measurement.tail.quantile, measurement.tail.effective)
+        yield measurement.tail.blocks.length_s if measurement.tail.blocks else None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from release_gates.candidate.store import ArtifactStore
 from release_gates.errors import CandidateError, MeasurementError
+from release_gates.judge.facts import flaw_of
 from release_gates.judge.limits import matches
 from release_gates.judge.tails import tail_of, value_at
 from release_gates.model.gate import GateSpec
@@ -170,6 +171,12 @@ class Gate:
         if not measurement.absent:
             self._number(measurement.name, measurement.value)
             self._unit(measurement.name, measurement.unit)
+        if flaw := flaw_of(measurement):
+            raise self._refuse(
+                f"{measurement.name}: {flaw}.",
+                "bad-facts",
+                "What a probe counted contradicts itself. Nothing is judged by it.",
+            )
         self._keep(measurement)
 
     def failed(self, name: str, because: str) -> None:
