@@ -89,6 +89,7 @@ def test_a_target_that_accepts_nobody(drive) -> None:
         ("def traffic(user):\n yield Request('any')", "the traffic ended before the run did"),
         ("def traffic(user):\n yield Request('any')\n raise OSError('no orders left')", "no orders left (/"),
         ("def traffic(user):\n yield Request('any')\n yield 'GET /'", "the traffic yielded 'GET /'"),
+        ("def traffic(user):\n while True: yield Request('any', 'POST', body='{}')", "must be bytes"),
         (
             "def traffic(user):\n for number in range(10**9): yield Request(f'order {number}')",
             "must be a name, and one of 1000 at most",

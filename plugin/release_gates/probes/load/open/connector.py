@@ -81,6 +81,8 @@ class Connector:
                 server_hostname=target.host if self._tls else None,
             )
             await link.usable
+            if not link.is_open:
+                raise ConnectionResetError("closed at once")
         except BaseException:
             link.close()
             raise

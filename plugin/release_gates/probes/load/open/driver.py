@@ -9,6 +9,7 @@ from time import monotonic
 
 from release_gates.probes.load.open.alarm import Alarm
 from release_gates.probes.load.open.connector import Connector
+from release_gates.probes.load.open.failure_log import FailureLog
 from release_gates.probes.load.open.loading import requests_of
 from release_gates.probes.load.open.refusal import CannotRun
 from release_gates.probes.load.open.schedule import arrivals, users_at
@@ -37,6 +38,7 @@ class Driver:
 
     def __init__(self, plan: Plan, connector: Connector, traffic: Traffic, recorder: Recorder) -> None:
         self.recorder = recorder
+        self.log = FailureLog()
         self.timeout_s = plan.timeout_s
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._plan = plan
@@ -114,11 +116,11 @@ class Driver:
     async def _reconnect(self, user: User) -> None:
         try:
             link = await self._connector.connect()
-        except OSError:
+        except OSError as error:
             if self._closed_users:
                 await asyncio.sleep(REST_S)
             user.connecting = None
-            user.failed("connection")
+            user.failed("connection", f"no connection: {error or type(error).__name__}")
         else:
             user.connecting = None
             user.connected(link)

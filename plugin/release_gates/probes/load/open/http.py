@@ -200,6 +200,10 @@ def _check(request: Request) -> None:
         raise ValueError(f"method {request.method!r}: must be one of {', '.join(sorted(METHODS))}")
     if not _path(request.path):
         raise ValueError(f"path {request.path!r}: must begin with / and be ASCII without spaces (quote it)")
+    if not (isinstance(request.body, bytes) and isinstance(request.contains, bytes)):
+        raise ValueError(
+            f"body {request.body!r:.40}, contains {request.contains!r:.40}: must be bytes (b'…')"
+        )
     for name, value in request.headers:
         if not _name(name) or not _value(value):
             raise ValueError(f"header {name!r}: {value!r} is not allowed in HTTP")

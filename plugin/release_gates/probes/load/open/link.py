@@ -26,6 +26,11 @@ class Link(asyncio.Protocol):
         self._decode = codec.decode
         self._transport: asyncio.Transport | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything can still be sent and come."""
+        return self._transport is not None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let the protocol begin; see asyncio."""
         self._transport = cast("asyncio.Transport", transport)
@@ -56,12 +61,12 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Hand over the answer that ends with the connection, or say that there is none; see asyncio."""
-        user, was_open = self.user, self._transport is not None
+        user, was_open = self.user, self.is_open
         self._transport = self.user = None
         if not self.usable.done():
             self.usable.set_exception(error or ConnectionResetError("closed before the protocol had begun"))
         elif user is not None and was_open:
-            user.lost(None if error else self.codec.ended())
+            user.lost(None if error else self.codec.ended(), str(error or "closed"))
 
     def close(self) -> None:
         """Give the connection up, at once."""
@@ -84,4 +89,4 @@ class Link(asyncio.Protocol):
         user = self.user
         self.close()
         if user is not None:
-            user.broken()
+            user.broken(str(error))

@@ -70,45 +70,50 @@ class User:
 
     def answered(self, answer: Answer) -> None:
         """Note an answer, and whether it is what it should be; go on."""
-        now_s, request, channel = monotonic() - self._driver.started_s, self.request, self.channel
-        if (kind := fault(request, answer)) is None:
+        now_s, channel = monotonic() - self._driver.started_s, self.channel
+        if (kind := fault(self.request, answer)) is None:
             channel.sent(self.intended_s)
             channel.took(now_s - self.intended_s)
         else:
-            channel.failed(self.intended_s, kind)
+            self._failed(kind, f"{answer.status}, {len(answer.body)} bytes: {answer.body[:100]!r}")
         link = self.link
         if link is not None and not link.codec.reusable:
             self._drop()
         self._go_on(answer, now_s)
 
-    def failed(self, kind: FailureKind) -> None:
+    def failed(self, kind: FailureKind, what: str = "") -> None:
         """Note that the request has no answer, and go on; its connection is of no more use."""
         self._drop()
-        self.channel.failed(self.intended_s, kind)
+        self._failed(kind, what)
         self._go_on(NO_ANSWER, self._driver.now())
 
-    def lost(self, answer: Answer | None) -> None:
+    def lost(self, answer: Answer | None, what: str) -> None:
         """Learn that the connection is closed; its end may complete an answer."""
         self.link = None
         if self.waits and answer is not None:
             self.answered(answer)
         elif self.waits:
-            self.failed("connection")
+            self.failed("connection", what)
 
-    def broken(self) -> None:
+    def broken(self, what: str) -> None:
         """Learn that what came is no answer, or was not asked for, which is a failure of its own."""
         if self.waits:
-            self.failed("protocol")
+            self.failed("protocol", what)
         else:
             self._drop()
-            self.channel.failed(max(self._driver.now(), 0.0), "protocol")
+            self.intended_s = max(self._driver.now(), 0.0)
+            self._failed("protocol", what)
 
     def expired(self) -> None:
         """Learn that the time for an answer, or for a connection, is over."""
         if self.connecting is not None:
             self.connecting.cancel()
             self.connecting = None
-        self.failed("timeout")
+        self.failed("timeout", "no answer in time")
+
+    def _failed(self, kind: FailureKind, what: str) -> None:
+        self.channel.failed(self.intended_s, kind)
+        self._driver.log.note(self.request, kind, what)
 
     def _send(self, link: Link) -> None:
         try:
