@@ -203,6 +203,41 @@ def test_a_time_that_is_none_is_a_failure_and_ids_are_no_endpoints() -> None:
     assert "more than 1000 endpoints (/orders/0, /orders/1, /orders/10, …)" in trouble
 
 
+def test_no_request_is_cut_off_where_users_stop_in_a_busy_process() -> None:
+    """locust alone loses those that were begun in the round of the loop in which it stops their users."""
+    said = in_locust(
+        """
+        import random
+        import gevent
+        from locust.env import Environment
+        engine.prepare(plan())
+        begun = ended = 0
+
+        class Asking(locust.User):
+            def wait_time(self): return random.uniform(0.05, 0.1)
+
+            @locust.task
+            def ask(self):
+                global begun, ended
+                begun += 1
+                gevent.sleep(0.02)
+                ended += 1
+
+        def busy():
+            until = time.perf_counter() + 0.2
+            while time.perf_counter() < until: pass
+
+        runner = Environment(user_classes=[Asking], events=locust.events, stop_timeout=60).create_local_runner()
+        runner.start(50, 50)
+        gevent.sleep(0.325)
+        gevent.spawn(busy)
+        runner.stop()
+        print(json.dumps([begun, ended]))
+        """
+    )
+    assert said[0] == said[1] > 0
+
+
 def test_only_the_target_is_loaded() -> None:
     said = in_locust(
         """

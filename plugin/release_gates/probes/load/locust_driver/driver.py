@@ -68,6 +68,7 @@ def run(plan: Plan, pid: int, voice: Voice) -> Bye:
         crew.ready(READY_S)
         if found := engine.broken():
             raise CannotRun(f"{file.path}: {found}")
+        engine.settle()
         return _Run(plan, environment, crew, voice).whole(pid)
     finally:
         crew.close()

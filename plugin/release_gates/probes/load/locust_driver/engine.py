@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import ssl
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import locust
 from locust import FastHttpUser, User, argument_parser, clients, log
 from locust.env import Environment
+from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from release_gates.probes.load.locust_driver.locustfile import Locustfile
 from release_gates.probes.load.locust_driver.samples import Samples
@@ -66,11 +68,18 @@ def prepare(plan: Plan) -> None:
     if plan.ca_file:
         clients._preloaded_ssl_context.load_verify_locations(plan.ca_file)
     _bound_requests(plan.timeout_s)
+    _stop_between_requests()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(
             resource.RLIMIT_NOFILE, (min(hard, DESCRIPTORS) if hard > 0 else DESCRIPTORS, hard)
         )
+
+
+def settle() -> None:
+    """Keep what locust is made of out of the garbage collector's way: each of its looks is a pause."""
+    gc.collect()
+    gc.freeze()
 
 
 def fire(hook: Any, **arguments: Any) -> None:
@@ -96,6 +105,24 @@ def _bound_requests(timeout_s: float) -> None:
         )
 
     adapter.send = send
+
+
+def _stop_between_requests() -> None:
+    """Let a user who is to stop while it waits for its turn send nothing more, before it is ended.
+
+    locust ends it later in the same round of the event loop, in which its wait may be over: then a request is
+    cut off that nobody counts.
+    """
+    plain = User.stop
+
+    def stop(self: User, force: bool = False) -> bool:
+        if force or self._state != LOCUST_STATE_WAITING:
+            return bool(plain(self, force))
+        self._state = LOCUST_STATE_STOPPING
+        self.group.killone(self.greenlet)
+        return True
+
+    User.stop = stop  # type: ignore[method-assign]
 
 
 def _refuse_unverified(users: Sequence[type[User]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from time import monotonic
 from typing import Any
 
@@ -38,8 +37,6 @@ class Notes:
     def begin(self, origin_s: float) -> None:
         """Note from now on; ``origin_s`` of the monotonic clock is the run's start."""
         self._origin_s = origin_s
-        gc.collect()
-        gc.freeze()  # what locust and its libraries are made of is not looked through again and again
         self._samples.begin(origin_s)
         self._pulse = Pulse(self._recorder, origin_s)
 

@@ -19,27 +19,26 @@ class Pulse:
     def __init__(self, recorder: Recorder, origin_s: float) -> None:
         self._recorder = recorder
         self._origin_s = origin_s
+        self._due_s = origin_s + TICK_S
         self._cpu_s, self._wall_s = process_time(), monotonic()
-        self._greenlet = gevent.spawn(self._beat)
+        gevent.spawn(self._beat)
 
     def look(self, now_s: float) -> None:
-        """Note the processor time since the last look."""
+        """Note the processor time since the last look, and beats that are late by now."""
         cpu_s = process_time()
         self._recorder.ran(now_s - self._origin_s, cpu_s - self._cpu_s, now_s - self._wall_s)
         self._cpu_s, self._wall_s = cpu_s, now_s
-
-    def stop(self) -> None:
-        """End the timer."""
-        self._greenlet.kill()
+        self._note(now_s)
 
     def _beat(self) -> None:
-        """Note how late each beat comes, also those that a longer delay swallowed."""
         alarm = Alarm()
-        due_s = monotonic() + TICK_S
         while True:
-            alarm.set(due_s)
+            alarm.set(self._due_s)
             wait_read(alarm.descriptor)
-            now_s = monotonic()
-            while due_s <= now_s:
-                self._recorder.lagged(due_s - self._origin_s, now_s - due_s)
-                due_s += TICK_S
+            self._note(monotonic())
+
+    def _note(self, now_s: float) -> None:
+        """Note how late each beat comes, also those that a longer delay swallowed."""
+        while self._due_s <= now_s:
+            self._recorder.lagged(self._due_s - self._origin_s, now_s - self._due_s)
+            self._due_s += TICK_S

@@ -93,5 +93,6 @@ def work(master: str, path: Path, root: str) -> int:
     )
     runner = environment.create_worker_runner(host, int(port))
     engine.fire(environment.events.init, environment=environment, runner=runner, web_ui=None)
+    engine.settle()
     Worker(environment, runner).run(file.sha256)
     return 0
