@@ -18,6 +18,7 @@ from release_gates.cli import (
     proving,
     reporting,
     starting,
+    waivers,
 )
 from release_gates.cli.project import project_from
 
@@ -62,6 +63,7 @@ for command in (
     deciding.status,
     deciding.replay,
     proving.prove,
+    waivers.waive,
     ledgers.adopt,
     ledgers.first_release,
     ledgers.invalidate,

@@ -18,6 +18,7 @@ from msgspec import UNSET
 from release_gates.candidate.store import ArtifactStore
 from release_gates.cli.project import Project, environment_of, refusing, width
 from release_gates.cli.proving import seen_red
+from release_gates.cli.waivers import standing
 from release_gates.errors import EvidenceError, LedgerError
 from release_gates.judge.decide import decide
 from release_gates.ledger.evidence import EvidenceWriter, read_evidence
@@ -133,17 +134,19 @@ def explain(project: Project, environment: str, run_id: str | None, every: bool)
 @refusing
 def status(project: Project) -> None:
     """Show each environment: what is live, the newest run and its verdict, when each gate was seen red."""
-    events, policy = tuple(project.ledger().events()), project.policy()
+    events, policy, now = tuple(project.ledger().events()), project.policy(), datetime.now(UTC)
     rows = []
     lines: list[str] = []
     for environment in policy.environments:
         row, gates = _status(environment.name, events), seen_red(environment, events, policy.digest)
-        row["mode"] = _mode(environment, datetime.now(UTC))
-        rows.append({**row, "gates": gates})
+        row["mode"] = _mode(environment, now)
+        waived = standing(policy, environment, now)
+        rows.append({**row, "gates": gates, "waivers": waived})
         lines.append(f"{environment.name}: live is {row['live']}")
         for text in (
             *filter(None, (row["promoted"], row["mode"])),
             row["newest"],
+            *waived,
             *(gate["sentence"] for gate in gates),
         ):
             lines.extend(wrapped(str(text), width(), "  "))
@@ -184,6 +187,7 @@ def _decided_again(project: Project, ledger: Ledger, view: RunView, verdict: Ver
         now=verdict.decided,
         local=verdict.local,
         run=view.started.run,
+        waivers=policy.waivers,
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from release_gates.cli.project import Project, refusing
+from release_gates.cli.waivers import standing
 from release_gates.errors import PolicyError
 from release_gates.judge.limits import allowed
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
@@ -40,6 +42,9 @@ def check(project: Project, schema: bool) -> None:
         project.say({"ok": False, "mistakes": [str(mistake) for mistake in error.mistakes]}, [str(error)])
         sys.exit(1)
     remarks = [str(remark) for remark in (*review(policy), *review_defects(registry, policy))]
+    now = datetime.now(UTC)
+    for environment in policy.environments:
+        remarks += [f"{environment.name}: {each}" for each in standing(policy, environment, now)]
     gates = ", ".join(policy.gate_names()) or "no gates"
     project.say(
         {"ok": True, "rules": policy.digest, "remarks": remarks},

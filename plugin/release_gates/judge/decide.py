@@ -7,13 +7,16 @@ from datetime import datetime
 
 from msgspec import UNSET
 
-from release_gates.judge.gates import judge_gate
-from release_gates.model.event import History
+from release_gates.judge.gates import gate_records, judge_gate, own_outcome
+from release_gates.judge.waived import shortfalls, uses
+from release_gates.judge.waivers import Waiving
+from release_gates.model.event import History, ShortPart
 from release_gates.model.evidence import Evidence, Source
 from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.record import digest
 from release_gates.model.verdict import CandidateName, GateJudgement, Inputs, Reason, Verdict, first_of
+from release_gates.model.waiver import Waiver
 
 
 def decide(
@@ -26,6 +29,7 @@ def decide(
     now: datetime,
     local: bool,
     run: str,
+    waivers: Sequence[Waiver] = (),
 ) -> Verdict:
     """Return PROMOTE only if nothing at all speaks against it.
 
@@ -33,10 +37,19 @@ def decide(
     or more parts of one run (same candidate, same rules), ``local`` whether the ledger is unsigned scratch.
     The same arguments give the same verdict, byte for byte. A gate that is only observed gives no reason
     against promotion; what it would have given stands beside. An entry that is only observed is decided as if
-    it were enforced.
+    it were enforced. ``waivers`` are all that the policy has; what one covers is WAIVED, never better.
     """
+    candidate = evidence[0].header.candidate
     gates = tuple(
-        judge_gate(spec, expected=expected.get(spec.name), evidence=evidence, history=history, now=now)
+        judge_gate(
+            spec,
+            expected=expected.get(spec.name),
+            evidence=evidence,
+            history=history,
+            waiving=Waiving(
+                waivers=tuple(waivers), environment=environment, gate=spec, candidate=candidate, now=now
+            ),
+        )
         for spec in environment.gates
     )
     entry_observed = observed(environment, now)
@@ -50,7 +63,6 @@ def decide(
     )
     would_hold = _worst_first(*_gate_reasons([gate for gate in gates if gate.is_observed]))
     broken = any(reason.outcome is Outcome.FAIL for reason in reasons)
-    candidate = evidence[0].header.candidate
     return Verdict(
         verdict="HOLD" if reasons else "PROMOTE",
         kind="broken" if broken else "not proven" if reasons else "",
@@ -66,11 +78,30 @@ def decide(
         decided=now,
         gates=gates,
         reasons=reasons,
-        inputs=Inputs(rules=rules, evidence=tuple(part.sha256 for part in evidence), history=digest(history)),
+        inputs=Inputs(
+            rules=rules,
+            evidence=tuple(part.sha256 for part in evidence),
+            history=digest(history),
+            waivers=digest(waivers) if waivers else UNSET,
+        ),
         mode="observe" if entry_observed else UNSET,
         observe_until=environment.observe_until if entry_observed and environment.observe_until else UNSET,
         observed=would_hold if len(enforced) < len(gates) else UNSET,
+        waivers=uses(waivers, environment, gates, candidate=candidate, now=now) if waivers else UNSET,
     )
+
+
+def short_parts(
+    environment: EnvironmentPolicy, *, evidence: Sequence[Evidence], history: History, now: datetime
+) -> tuple[ShortPart, ...]:
+    """Return everything that is FAIL in the gates that hold, waived or not, as facts for later runs."""
+    found: list[ShortPart] = []
+    for spec in environment.gates:
+        if spec.severity is Severity.BLOCKING and not observed(spec, now):
+            records = gate_records(spec, evidence, history)
+            own = [own_outcome(spec, record) for record in records]
+            found.extend(shortfalls(spec, records, own, history.live))
+    return tuple(found)
 
 
 def _worst_first(*reasons: Reason) -> tuple[Reason, ...]:
@@ -180,9 +211,15 @@ def _sentence(reasons: Sequence[Reason], gates: Sequence[GateJudgement]) -> str:
     if not reasons:
         tests = sum(gate.ran for gate in gates)
         limits = sum(len(gate.limits) for gate in gates)
+        waived = [gate for gate in gates if gate.waived]
+        needed = {part.waived.waiver for gate in waived for part in gate.waived if part.waived}
+        broken = f"what is broken is within {_count(len(needed), 'waiver')}" if needed else "none broken"
+        passed = f"{_count(len(gates) - len(waived), 'gate')} passed" + f", {len(waived)} waived" * bool(
+            waived
+        )
         return (
-            f"{_count(len(gates), 'gate')} passed: {_count(tests, 'test')} ran, "
-            f"{_count(limits, 'limit')} measured{_attested(gates)} and none broken"
+            f"{passed}: {_count(tests, 'test')} ran, "
+            f"{_count(limits, 'limit')} measured{_attested(gates)} and {broken}"
         )
     return first_of(reasons)
 

@@ -8,6 +8,14 @@ from datetime import datetime
 import msgspec
 
 from release_gates.judge.limits import allowed, judge_measurements
+from release_gates.judge.waived import (
+    TEST_OUTCOMES,
+    judge_waived,
+    waive_earlier,
+    waive_nothing,
+    waive_problem,
+)
+from release_gates.judge.waivers import Waiving
 from release_gates.model.event import History
 from release_gates.model.evidence import Evidence, TestRecord
 from release_gates.model.gate import GateSpec, observed
@@ -26,20 +34,21 @@ def judge_gate(
     expected: Sequence[str] | None,
     evidence: Sequence[Evidence],
     history: History,
-    now: datetime,
+    waiving: Waiving,
 ) -> GateJudgement:
     """Fold everything that is known of one gate; a gate is as bad as its worst part."""
-    records = [record for part in evidence for record in _by_test(part.tests, spec, history)]
+    now = waiving.now
+    records = gate_records(spec, evidence, history)
     fresh = [record for record in records if not _stale(spec, record, now)]
     ran = frozenset(record.id for record in fresh)
     known = frozenset(expected or ())
-    limits = tuple(_limits(spec, fresh, history))
+    limits = tuple(_limits(spec, fresh, history, waiving))
     problems = (
         *_expectation(spec, expected, ran),
         *_absent_cells(spec, fresh),
         *(_stale_problem(spec, record) for record in records if _stale(spec, record, now)),
-        *(problem for record in fresh for problem in _test_problems(spec, record, known)),
-        *_earlier(spec, history),
+        *(problem for record in fresh for problem in _test_problems(spec, record, known, waiving)),
+        *_earlier(spec, history, waiving),
     )
     parts: list[LimitJudgement | TestProblem] = [*limits, *problems]
     outcome = worst([Outcome.PASS, *(part.outcome for part in parts)])
@@ -56,6 +65,11 @@ def judge_gate(
         mode="observe" if observed(spec, now) else msgspec.UNSET,
         observe_until=spec.observe_until if observed(spec, now) and spec.observe_until else msgspec.UNSET,
     )
+
+
+def gate_records(spec: GateSpec, evidence: Sequence[Evidence], history: History) -> list[TestRecord]:
+    """Return what was recorded of a gate's tests, one record a test in each part."""
+    return [record for part in evidence for record in _by_test(part.tests, spec, history)]
 
 
 def _by_test(records: Sequence[TestRecord], spec: GateSpec, history: History) -> list[TestRecord]:
@@ -80,6 +94,11 @@ def _again(earlier: TestRecord, record: TestRecord, spec: GateSpec, history: His
         because=because if bad is before else record.because,
         attempts=max(record.attempts, earlier.attempts + 1),
         network_only=record.network_only and earlier.network_only,
+        fingerprints=(
+            *earlier.fingerprints,
+            *record.fingerprints,
+            *("" for each in limits if each.outcome.rank),
+        ),
     )
 
 
@@ -142,7 +161,9 @@ def _missing(because: str, test: str = "") -> TestProblem:
     return TestProblem(test=test, outcome=Outcome.MISSING, because=because)
 
 
-def _test_problems(spec: GateSpec, record: TestRecord, expected: frozenset[str]) -> Iterator[TestProblem]:
+def _test_problems(
+    spec: GateSpec, record: TestRecord, expected: frozenset[str], waiving: Waiving
+) -> Iterator[TestProblem]:
     if record.id not in expected:
         yield TestProblem(
             test=record.id,
@@ -152,8 +173,18 @@ def _test_problems(spec: GateSpec, record: TestRecord, expected: frozenset[str])
     if absent := PHASES.difference(record.phases):
         yield _missing(f"{record.id} has no report of its {' and '.join(sorted(absent))}", record.id)
     outcome = own_outcome(spec, record)
-    if outcome is not Outcome.PASS:
-        yield TestProblem(test=record.id, outcome=outcome, because=_test_sentence(record, outcome))
+    if outcome is Outcome.WAIVED:
+        because = f"{record.id}: the evidence says WAIVED, and only a decision may say that"
+        yield TestProblem(test=record.id, outcome=Outcome.ERROR, because=because)
+    elif outcome is not Outcome.PASS:
+        because = _test_sentence(record, outcome)
+        known = (
+            record.fingerprints[0] if outcome in TEST_OUTCOMES and len({*record.fingerprints}) == 1 else ""
+        )
+        problem = TestProblem(
+            test=record.id, outcome=outcome, because=because, fingerprint=known or msgspec.UNSET
+        )
+        yield waive_problem(problem, record, waiving)
 
 
 def _teacher(test: str) -> str:
@@ -175,17 +206,19 @@ def _test_sentence(record: TestRecord, outcome: Outcome) -> str:
     return f"{name}{reruns}: {record.because or outcome.value}"
 
 
-def _limits(spec: GateSpec, records: Sequence[TestRecord], history: History) -> Iterator[LimitJudgement]:
+def _limits(
+    spec: GateSpec, records: Sequence[TestRecord], history: History, waiving: Waiving
+) -> Iterator[LimitJudgement]:
     measured = [record for record in records if record.measurements]
     for rule in spec.limits:
         judged = [
             judgement
             for record in measured
-            for judgement in judge_measurements(
-                [rule], record.measurements, live=history.live, test=record.id
+            for judgement in judge_waived(
+                [rule], record.measurements, live=history.live, waiving=waiving, test=record.id
             )
         ]
-        yield from judged or [_unmeasured(rule)]
+        yield from judged or [waive_nothing(_unmeasured(rule), waiving)]
 
 
 def _unmeasured(rule: LimitRule) -> LimitJudgement:
@@ -198,13 +231,14 @@ def _unmeasured(rule: LimitRule) -> LimitJudgement:
     )
 
 
-def _earlier(spec: GateSpec, history: History) -> Iterator[TestProblem]:
+def _earlier(spec: GateSpec, history: History, waiving: Waiving) -> Iterator[TestProblem]:
     for failure in history.failures:
         if failure.gate == spec.name:
-            yield TestProblem(
+            problem = TestProblem(
                 test=failure.test,
                 outcome=Outcome.FAIL,
                 because=f"failed for these digests in run {failure.run}, and no later run replaces that: "
                 f"{failure.because}",
                 run=failure.run,
             )
+            yield waive_earlier(problem, failure, history.live, waiving)

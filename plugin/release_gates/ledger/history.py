@@ -7,11 +7,12 @@ run's own actor, or by its own process, takes a PROMOTE back but forgives nothin
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
+
+from msgspec import UNSET, structs
 
 from release_gates.model.event import (
     Adopted,
@@ -26,9 +27,11 @@ from release_gates.model.event import (
     RunFinished,
     RunInvalidated,
     RunStarted,
+    ShortPart,
 )
 from release_gates.model.outcome import Outcome, Severity
-from release_gates.model.verdict import GateJudgement, LimitJudgement, TestProblem, Verdict
+from release_gates.model.person import same_person
+from release_gates.model.verdict import GateJudgement, LimitJudgement, TestProblem, Verdict, own_words
 
 ITS_OWN = "pytest"
 """Who takes back a run from inside its own process (``RunInvalidated.by``)."""
@@ -130,7 +133,8 @@ def failures(
 ) -> Iterator[tuple[int, PriorFailure]]:
     """Yield each FAIL of a candidate's digests for an environment, with the number of its event.
 
-    One for each run and gate, the first. One that was seen before somebody else invalidated its run does
+    One for each run and gate, the first, with all parts of it where its run says what they were. One that
+    was seen before somebody else invalidated its run does
     not count; one that was seen after that does: nobody had a reason for it yet.
     """
     forgiven = {view.started.run: view.forgiven for view in runs(events)}
@@ -139,16 +143,18 @@ def failures(
         for failure in _failures_in(event.fact, candidate, environment):
             if event.seq > forgiven.get(failure.run, 0) and (failure.run, failure.gate) not in seen:
                 seen.add((failure.run, failure.gate))
-                yield event.seq, failure
+                parts = _parts(events, failure)
+                yield event.seq, structs.replace(failure, parts=parts) if parts else failure
 
 
-def same_person(one: str, other: str) -> bool:
-    """Whether two names are one person's, as far as spelling tells."""
-    return _spelling(one) == _spelling(other)
-
-
-def _spelling(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+def _parts(events: Sequence[Event], failure: PriorFailure) -> tuple[ShortPart, ...]:
+    """Return what failed in the gate of a run that ended once; nobody knows it of any other."""
+    ends = [
+        each.fact for each in events if isinstance(each.fact, RunFinished) and each.fact.run == failure.run
+    ]
+    if len(ends) != 1 or ends[0].short is UNSET:
+        return ()
+    return tuple(part for part in ends[0].short if part.gate == failure.gate)
 
 
 def _before(views: Sequence[RunView], run: str) -> Iterator[RunView]:
@@ -211,9 +217,9 @@ def _own_failures(run: str, gate: GateJudgement) -> Iterator[PriorFailure]:
     if gate.severity is not Severity.BLOCKING or gate.is_observed:
         return
     parts: list[LimitJudgement | TestProblem] = [*gate.limits, *gate.problems]
-    failed = [part for part in parts if part.outcome is Outcome.FAIL]
+    failed = [part for part in parts if (part.waived.was if part.waived else part.outcome) is Outcome.FAIL]
     own = [part for part in failed if not (isinstance(part, TestProblem) and part.run)]
     if own:
-        yield PriorFailure(run=run, gate=gate.name, test=own[0].test, because=own[0].because)
+        yield PriorFailure(run=run, gate=gate.name, test=own[0].test, because=own_words(own[0]))
     elif gate.outcome is Outcome.FAIL and not failed:
         yield PriorFailure(run=run, gate=gate.name, test="", because=gate.because)

@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import Outcome
 from release_gates.model.proof import CleanGate, Proof
 from release_gates.model.record import SCHEMA, Record
@@ -39,11 +40,25 @@ class GateFailed(Record, frozen=True, kw_only=True, tag_field="kind", tag="gate_
     because: str
 
 
+class ShortPart(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that failed, waived or not: a ``measurement``, or a test by ``fingerprints`` of failures."""
+
+    gate: str
+    test: str
+    measurement: Measurement | None = None
+    fingerprints: tuple[str, ...] = ()
+
+
 class RunFinished(Record, frozen=True, kw_only=True, tag_field="kind", tag="run_finished"):
-    """The committed verdict of a run."""
+    """The committed verdict of a run.
+
+    ``short`` is everything that failed in its blocking gates, by which a later run can tell whether a waiver
+    covers it too; left out where nothing did, and by versions that knew no waivers.
+    """
 
     run: str
     verdict: Verdict
+    short: tuple[ShortPart, ...] | UnsetType = UNSET
 
 
 class RunInvalidated(Record, frozen=True, kw_only=True, tag_field="kind", tag="run_invalidated"):
@@ -124,13 +139,17 @@ class Live(Record, frozen=True, kw_only=True):
 
 
 class PriorFailure(Record, frozen=True, kw_only=True):
-    """A FAIL of an earlier run for the same digests: no later run replaces it."""
+    """A FAIL of an earlier run for the same digests: no later run replaces it.
+
+    ``parts`` is all that failed in that run and gate, where the ledger knows that it is all.
+    """
 
     run: str
     gate: str
     test: str
     because: str
     outcome: Outcome = Outcome.FAIL
+    parts: tuple[ShortPart, ...] | UnsetType = UNSET
 
 
 class History(Record, frozen=True, kw_only=True):

@@ -67,6 +67,8 @@ class TestRecord(Record, frozen=True, kw_only=True, tag_field="record", tag="tes
     """One gate test: what its phases reported (``outcome``, without limits) and what it measured.
 
     ``attempts`` counts reruns too; ``outcome`` is that of the worst attempt, ``last`` of the final one.
+    ``fingerprints`` has one for each failure behind ``outcome``, "" for one that has none (a crash, a skip, a
+    broken setup): what a waiver of the test is held against.
     ``cell`` is the cell of the gate's matrix in which it ran (``python=3.11,os=linux``). ``valid_for_s`` is
     how long its facts hold, if that is shorter than policy allows. ``quiet`` is how the first test of an
     exclusive gate waited for a quiet host, if it was asked to.
@@ -84,6 +86,7 @@ class TestRecord(Record, frozen=True, kw_only=True, tag_field="record", tag="tes
     attempts: int = 1
     last: Outcome = Outcome.PASS
     network_only: bool = False
+    fingerprints: tuple[str, ...] = ()
     cell: str = ""
     valid_for_s: float | None = None
     quiet: Quiet | None = None

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from release_gates.model.limit import LimitRule
 from release_gates.model.outcome import Effect, Mode, Severity
 from release_gates.model.record import Record
+from release_gates.model.waiver import Waiver
 
 
 class Reruns(Record, frozen=True, kw_only=True):
@@ -30,6 +31,7 @@ class GateSpec(Record, frozen=True, kw_only=True):
     effect: Effect = Effect.READ
     valid_for_s: float = 86400.0
     exclusive: bool = False
+    unwaivable: bool = False
     reruns: Reruns | None = None
     select: tuple[str, ...] = ()
     """Patterns of existing tests that belong to the gate without a mark (`policy.selection`)."""
@@ -53,6 +55,7 @@ class EnvironmentPolicy(Record, frozen=True, kw_only=True):
     gates: tuple[GateSpec, ...]
     attempts: int = 3
     local_may_promote: bool = False
+    max_waiver_days: int = 30
     extends: str = ""
     mode: Mode = Mode.ENFORCE
     observe_until: date | None = None
@@ -77,6 +80,7 @@ class Policy(Record, frozen=True, kw_only=True):
     environments: tuple[EnvironmentPolicy, ...]
     expected: dict[str, tuple[str, ...]]
     digest: str
+    waivers: tuple[Waiver, ...] = ()
 
     def environment(self, name: str) -> EnvironmentPolicy | None:
         """Return the environment of that name, or None."""

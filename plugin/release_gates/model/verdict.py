@@ -10,12 +10,14 @@ from msgspec import UNSET, UnsetType, structs
 
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.record import SCHEMA, Record
+from release_gates.model.waiver import Waived, WaiverUse
 
 
 class LimitJudgement(Record, frozen=True, kw_only=True):
     """One rule applied to one measurement, or to none (MISSING).
 
     ``attested`` says who answers for a value that nobody measured; it is left out where it was measured.
+    ``waived`` says who accepts that it does not hold, exactly where it is WAIVED.
     """
 
     name: str
@@ -25,10 +27,15 @@ class LimitJudgement(Record, frozen=True, kw_only=True):
     allowed: str
     test: str = ""
     attested: str | UnsetType = UNSET
+    waived: Waived | UnsetType = UNSET
 
 
 class TestProblem(Record, frozen=True, kw_only=True):
-    """One test that is not simply green; ``run`` names the earlier run that it comes from, if any."""
+    """One test that is not simply green; ``run`` names the earlier run that it comes from, if any.
+
+    ``fingerprint`` is what a waiver would name, where one failure with one is all that is wrong. ``waived``
+    says who accepts it, exactly where it is WAIVED.
+    """
 
     __test__ = False
 
@@ -36,6 +43,16 @@ class TestProblem(Record, frozen=True, kw_only=True):
     outcome: Outcome
     because: str
     run: str = ""
+    fingerprint: str | UnsetType = UNSET
+    waived: Waived | UnsetType = UNSET
+
+
+Part = LimitJudgement | TestProblem
+
+
+def own_words(part: Part) -> str:
+    """Return what is wrong with a part, without the words on the waiver that accepts it."""
+    return part.because.removesuffix(f"; {part.waived.sentence}") if part.waived else part.because
 
 
 class GateJudgement(Record, frozen=True, kw_only=True):
@@ -57,6 +74,12 @@ class GateJudgement(Record, frozen=True, kw_only=True):
     def is_observed(self) -> bool:
         """Whether the gate holds nothing, whatever its outcome."""
         return self.mode is not UNSET
+
+    @property
+    def waived(self) -> tuple[Part, ...]:
+        """Everything of the gate that does not hold and is waived."""
+        parts: tuple[Part, ...] = (*self.limits, *self.problems)
+        return tuple(part for part in parts if part.outcome is Outcome.WAIVED)
 
 
 class Reason(Record, frozen=True, kw_only=True):
@@ -103,11 +126,15 @@ class CandidateName(Record, frozen=True, kw_only=True):
 
 
 class Inputs(Record, frozen=True, kw_only=True):
-    """Digests of all that ``decide`` was given: a verdict can be replayed byte for byte."""
+    """Digests of all that ``decide`` was given: a verdict can be replayed byte for byte.
+
+    ``waivers`` is left out where the rules have none.
+    """
 
     rules: str
     evidence: tuple[str, ...]
     history: str
+    waivers: str | UnsetType = UNSET
 
 
 class Verdict(Record, frozen=True, kw_only=True):
@@ -115,7 +142,8 @@ class Verdict(Record, frozen=True, kw_only=True):
 
     ``mode`` says that the whole entry is only observed: decided as ever, and holding nothing. ``observed`` is
     what would have held of gates that are only observed. Both are left out where nothing is observed, so that
-    records from before there was a mode stay as they were, byte for byte.
+    records from before there was a mode stay as they were, byte for byte. ``waivers`` is what became of each
+    waiver for this entry, left out where the rules have none.
     """
 
     schema: int = SCHEMA
@@ -135,6 +163,7 @@ class Verdict(Record, frozen=True, kw_only=True):
     mode: Literal["observe"] | UnsetType = UNSET
     observe_until: date | UnsetType = UNSET
     observed: tuple[Reason, ...] | UnsetType = UNSET
+    waivers: tuple[WaiverUse, ...] | UnsetType = UNSET
 
     @property
     def promotes(self) -> bool:
@@ -153,7 +182,21 @@ class Verdict(Record, frozen=True, kw_only=True):
         return (*self.reasons, *of_gates) if self.is_observed else of_gates
 
     @property
+    def needed_waivers(self) -> tuple[str, ...]:
+        """The waivers without which a gate that can hold the candidate would hold it, by name."""
+        gates = (gate for gate in self.gates if gate.severity is Severity.BLOCKING and not gate.is_observed)
+        parts = (part for gate in gates for part in gate.waived)
+        return tuple(sorted({part.waived.waiver for part in parts if part.waived}))
+
+    @property
+    def other_waivers(self) -> tuple[WaiverUse, ...]:
+        """The waivers for this entry that nothing needed, or that do not count."""
+        return () if self.waivers is UNSET else tuple(each for each in self.waivers if each.state != "used")
+
+    @property
     def title(self) -> str:
-        """``PROMOTE``, ``HOLD (broken)``, ``HOLD (not proven)``; ``WOULD …, observed`` if observed."""
+        """``PROMOTE``, ``HOLD (broken)``, ``HOLD (not proven)``, what is waived; ``WOULD …, observed``."""
         title = f"{self.verdict} ({self.kind})" if self.kind else self.verdict
+        if needed := len(self.needed_waivers) if self.promotes else 0:
+            title = f"{title} with {needed} waiver{'' if needed == 1 else 's'}"
         return f"WOULD {title}, observed" if self.is_observed else title

@@ -22,6 +22,7 @@ class EnvironmentHead(NamedTuple):
     name: str
     attempts: int = 3
     local_may_promote: bool = False
+    max_waiver_days: int = 30
     mode: Mode = Mode.ENFORCE
     observe_until: date | None = None
 
@@ -67,14 +68,20 @@ def _fault(name: object, earlier: list[object]) -> str:
 def _heads(document: Table, names: tuple[str, ...]) -> list[tuple[str, EnvironmentHead]]:
     heads = []
     for name, table in document.tables("environment"):
-        table.refuse_unknown(("attempts", "local_may_promote", *MODE_KEYS))
+        table.refuse_unknown(("attempts", "local_may_promote", "max_waiver_days", *MODE_KEYS))
         if name not in names:
             sentence = f"'{name}' is not on the path.{suggestion(name, names)}"
             table.mistakes.add(table.at, sentence, "unknown-environment")
         attempts, local = table.whole("attempts", least=1), table.flag("local_may_promote")
         mode, until = read_mode(table)
+        days = table.whole("max_waiver_days", least=0)
         head = EnvironmentHead(
-            name, 3 if attempts is None else attempts, local is True, mode or Mode.ENFORCE, until
+            name,
+            3 if attempts is None else attempts,
+            local is True,
+            30 if days is None else days,
+            mode or Mode.ENFORCE,
+            until,
         )
         heads.append((name, head))
     return heads

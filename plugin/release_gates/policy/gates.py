@@ -18,7 +18,17 @@ from release_gates.policy.selection import read_select
 from release_gates.policy.settings import check_keys, check_whole, settings_names, settings_type
 from release_gates.policy.table import GATE_NAME, Table, is_name
 
-SCALARS = ("owner", "severity", "runs_against", "effect", "valid_for", "exclusive", "reruns", *MODE_KEYS)
+SCALARS = (
+    "owner",
+    "severity",
+    "runs_against",
+    "effect",
+    "valid_for",
+    "exclusive",
+    "unwaivable",
+    "reruns",
+    *MODE_KEYS,
+)
 GATE_KEYS = (*SCALARS, "select", "matrix", "limits")
 LIVE = frozenset({"production", "prod", "live"})
 """Names of environments with real money in them: a gate that runs against one may only read."""
@@ -111,6 +121,7 @@ def _stated(table: Table) -> dict[str, Any]:
         "effect": table.word("effect", Effect),
         "valid_for_s": _valid_for_s(table),
         "exclusive": table.flag("exclusive"),
+        "unwaivable": table.flag("unwaivable"),
         "reruns": _reruns(table),
         "matrix": read_matrix(table),
         "select": read_select(table),

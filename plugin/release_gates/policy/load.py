@@ -28,6 +28,7 @@ from release_gates.policy.snapshot import (
     snapshot_digest,
 )
 from release_gates.policy.table import Table
+from release_gates.policy.waivers import read_waivers
 
 Drafts = dict[str, GateDraft]
 
@@ -62,8 +63,9 @@ def _policy(snapshot: Snapshot, mistakes: Mistakes) -> Policy:
     expected = _expected(environments, snapshot, mistakes) if path else {}
     if path:
         _refuse_strange_findings(environments, snapshot, mistakes)
+    waivers = read_waivers(snapshot, None if mistakes.found else environments, mistakes)
     mistakes.raise_any()
-    return Policy(environments=environments, expected=expected, digest=digest)
+    return Policy(environments=environments, expected=expected, digest=digest, waivers=waivers)
 
 
 def _digest(snapshot: Snapshot, mistakes: Mistakes) -> str:
@@ -104,6 +106,7 @@ def _environment(
         gates=tuple(gates.values()),
         attempts=head.attempts,
         local_may_promote=head.local_may_promote,
+        max_waiver_days=head.max_waiver_days,
         extends=extends,
         mode=head.mode,
         observe_until=head.observe_until,

@@ -82,6 +82,8 @@ def _weakened(before: GateSpec, after: GateSpec, place: str) -> Iterator[Remark]
             yield Remark(place=place, sentence=f'`select` has not "{pattern}", which the parent\'s has')
     if after.severity != before.severity:
         yield Remark(place=place, sentence=f"severity is {after.severity}, the parent's is {before.severity}")
+    if before.unwaivable and not after.unwaivable:
+        yield Remark(place=place, sentence="may be waived, the parent's may not")
     if absent := len(set(before.cells).difference(after.cells)):
         yield Remark(place=place, sentence=f"the matrix leaves out {absent} of the parent's cells")
     rules = {rule.name: rule for rule in after.limits}

@@ -10,7 +10,7 @@ from pathlib import Path
 from release_gates.errors import PromotionRefused
 from release_gates.ledger.history import RunView, failures, live_in, live_since
 from release_gates.model.candidate import ReleaseCandidate
-from release_gates.model.event import Event
+from release_gates.model.event import Event, PriorFailure
 from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.outcome import Severity
 from release_gates.model.verdict import Verdict
@@ -85,6 +85,7 @@ def check_verdict(run: RunView, environment: EnvironmentPolicy, *, now: datetime
             hint="Run it against a ledger that is not local, or set local_may_promote in gates/.",
         )
     _check_age(name, verdict, environment, now)
+    _check_waivers(name, verdict, environment, now)
     return verdict
 
 
@@ -93,7 +94,8 @@ def check_no_failure(
 ) -> None:
     """Refuse where a gate failed for these digests and the verdict does not know of it."""
     for seq, failure in failures(events, candidate=candidate.digest, environment=environment):
-        if seq > run.verdict_seq or failure.run == run.started.run:
+        own = failure.run == run.started.run
+        if seq > run.verdict_seq or (own and not _is_waived(run, failure)):
             raise PromotionRefused(
                 f"gate {failure.gate} failed for these digests in run {failure.run}, and the verdict of run "
                 f"{run.started.run} does not take that into account: {failure.because}.",
@@ -167,6 +169,32 @@ def _check_sound(name: str, verdict: Verdict, environment: EnvironmentPolicy) ->
             slug="verdict-unsound",
             hint=f"`release-gates replay {name}` decides it again; then run the gate again.",
         )
+
+
+def _is_waived(run: RunView, failure: PriorFailure) -> bool:
+    """Tell whether a run's own verdict says of exactly this failure that it is waived."""
+    gates = run.verdict.gates if run.verdict else ()
+    parts = [part for gate in gates if gate.name == failure.gate for part in gate.waived]
+    return any(part.test == failure.test and part.waived for part in parts)
+
+
+def _check_waivers(name: str, verdict: Verdict, environment: EnvironmentPolicy, now: datetime) -> None:
+    """Refuse a verdict that rests on a waiver which has ended since, or that nobody answers for."""
+    for part in (part for gate in verdict.gates for part in gate.waived):
+        waived = part.waived
+        if not waived:
+            raise PromotionRefused(
+                f"run {name} says that something is waived, and not by whom: {part.because}.",
+                slug="verdict-unsound",
+                hint=f"`release-gates replay {name}` decides it again; then run the gate again.",
+            )
+        if not now < waived.expires:
+            raise PromotionRefused(
+                f"the verdict of run {name} rests on waiver {waived.waiver}, which expired at "
+                f"{waived.expires:%Y-%m-%d %H:%M:%S} UTC.",
+                slug="waiver-expired",
+                hint=f"Mend it; or renew the waiver, and `release-gates run {environment.name}` again.",
+            )
 
 
 def _check_age(name: str, verdict: Verdict, environment: EnvironmentPolicy, now: datetime) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 from msgspec import UNSET, UnsetType
 
 from release_gates.errors import LedgerError, PromotionRefused
-from release_gates.ledger.history import ITS_OWN, RunView, live_in, runs, same_person
+from release_gates.ledger.history import ITS_OWN, RunView, live_in, runs
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Adopted, Event, FirstRelease, Promoted, RunInvalidated
 from release_gates.model.gate import EnvironmentPolicy
+from release_gates.model.person import same_person
 from release_gates.model.verdict import Verdict, first_of
 from release_gates.promotion.checks import (
     check_candidate,

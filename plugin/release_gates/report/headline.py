@@ -93,6 +93,11 @@ def _warnings(release: Release, verdict: Verdict) -> Iterator[str]:
         yield f"Exactly this build is live in {release.environment}."
     if sentence := observed_sentence(verdict):
         yield sentence
+    for gate in verdict.gates:
+        for part in gate.waived:
+            yield f"WAIVED: {gate.name}: {part.because}"
+    for each in verdict.other_waivers:
+        yield f"{each.sentence[:1].upper()}{each.sentence[1:]}."
     if verdict.observed:
         yield f"Only observed, would hold: {verdict.observed[0].sentence}"
     if verdict.local:

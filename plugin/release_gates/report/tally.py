@@ -15,7 +15,8 @@ NOT_PROVEN = frozenset({Outcome.INCONCLUSIVE, Outcome.MISSING, Outcome.ERROR})
 class Tally:
     """Counts over some gates.
 
-    ``broken`` and ``waived`` are limits; ``not_proven`` are limits and tests that could not be decided;
+    ``broken`` are limits; ``waived`` and ``not_proven`` are limits and tests that somebody accepts, and that
+    could not be decided;
     ``failed`` are tests that were red by themselves; ``passed`` of ``tests`` expected ones are in order.
     """
 
@@ -64,7 +65,7 @@ def tally(gates: Sequence[GateJudgement]) -> Tally:
     return Tally(
         limits=len(limits),
         broken=sum(limit.outcome is Outcome.FAIL for limit in limits),
-        waived=sum(limit.outcome is Outcome.WAIVED for limit in limits),
+        waived=sum(part.outcome is Outcome.WAIVED for part in parts),
         not_proven=sum(part.outcome in NOT_PROVEN for part in parts),
         failed=len({problem.test for problem in problems if problem.outcome is Outcome.FAIL}),
         passed=sum(_passed(gate) for gate in gates),

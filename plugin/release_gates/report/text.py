@@ -36,6 +36,7 @@ def verdict_lines(verdict: Verdict, *, head: str, width: int = 80) -> list[str]:
         *wrapped(observed_sentence(verdict), width),
         "",
         *(line for gate in verdict.gates for line in gate_lines(gate, width)),
+        *(line for each in verdict.other_waivers for line in wrapped(f"{each.sentence}.", width)),
         "",
         *wrapped(subject(verdict), width),
         *wrapped(f"next: {next_command(verdict)}", width),
@@ -95,6 +96,8 @@ def gate_lines(gate: GateJudgement, width: int) -> Iterator[str]:
         yield _clip(limit_line(limit, names), width)
         if limit.outcome is not Outcome.PASS and limit.measured == NOTHING:
             yield from wrapped(limit.because, width, indent="      ")
+        if limit.waived:
+            yield from wrapped(limit.waived.sentence, width, indent="      ")
         if limit.attested:
             yield from wrapped(f"attested by {limit.attested}, not measured", width, indent="      ")
     for problem in gate.problems[:MOST_PROBLEMS]:
@@ -105,7 +108,7 @@ def gate_lines(gate: GateJudgement, width: int) -> Iterator[str]:
 
 def limit_line(limit: LimitJudgement, names: int) -> str:
     """Return one limit on a line; a mark in front tells what does not hold."""
-    mark = {Outcome.PASS: " ", Outcome.WARN: "~"}.get(limit.outcome, "!")
+    mark = {Outcome.PASS: " ", Outcome.WARN: "~", Outcome.WAIVED: "w"}.get(limit.outcome, "!")
     return f"  {mark} {limit.name:<{names}}  {limit.measured:>12}   {limit.allowed}"
 
 
@@ -154,6 +157,7 @@ def explanation_lines(verdict: Verdict, owners: dict[str, str], *, width: int, m
         yield "Only observed, would hold:"
         yield from reason_lines(verdict.observed, width, most)
         yield ""
+    yield from waiver_lines(verdict, width)
     for gate in verdict.gates:
         if gate.severity is Severity.BLOCKING and not gate.outcome.promotes:
             yield from wrapped(
@@ -162,6 +166,25 @@ def explanation_lines(verdict: Verdict, owners: dict[str, str], *, width: int, m
             yield f"  {again(verdict, gate)}"
             yield ""
     yield from wrapped(subject(verdict), width)
+
+
+def waiver_lines(verdict: Verdict, width: int) -> Iterator[str]:
+    """Return what is waived, what became of the other waivers, and what a waiver of a failure would name."""
+    waived = [(gate.name, part) for gate in verdict.gates for part in gate.waived]
+    if waived:
+        yield "Waived:"
+        for gate, part in waived:
+            yield from wrapped(f"{gate}: {part.because}", width, indent="  ")
+        yield ""
+    for each in verdict.other_waivers:
+        yield from wrapped(f"{each.sentence}.", width)
+    for judged in verdict.gates:
+        for problem in judged.problems:
+            if problem.fingerprint and not problem.outcome.promotes:
+                told = f"fingerprint of {problem.test} ({judged.name}): {problem.fingerprint}"
+                yield from wrapped(told, width)
+    if verdict.other_waivers:
+        yield ""
 
 
 def rule(title: str, width: int) -> str:

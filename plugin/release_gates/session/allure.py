@@ -7,7 +7,7 @@ the tests that are missing, and what identifies the run. Allure itself decides n
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,8 +15,10 @@ import pluggy
 import pytest
 
 from release_gates.errors import PolicyError
-from release_gates.judge.limits import judge_measurements
+from release_gates.judge.waived import judge_waived
+from release_gates.judge.waivers import Waiving
 from release_gates.model.gate import GateSpec
+from release_gates.model.verdict import LimitJudgement
 from release_gates.report.allure import (
     CASE,
     LIMIT,
@@ -29,6 +31,7 @@ from release_gates.report.allure import (
     title,
 )
 from release_gates.session.briefing import Briefing
+from release_gates.session.judging import waiving_of
 from release_gates.session.marks import gate_of, refuse
 from release_gates.session.outcomes import LimitBroken, attempts
 
@@ -112,8 +115,12 @@ class AllureTests:
         allure = _allure()
         tried = attempts(item.user_properties)
         measurements = tried[-1].measurements if tried else ()
-        decides = self._briefing.deciding is not None
-        judged = judge_measurements(spec.limits, measurements, live=self._briefing.live) if decides else ()
+        waiving = waiving_of(self._briefing, spec)
+        judged = (
+            ()
+            if waiving is None
+            else judge_waived(spec.limits, measurements, live=self._briefing.live, waiving=waiving)
+        )
         told = steps(measurements, judged)
         for step in told:
             _step(step)
@@ -122,6 +129,8 @@ class AllureTests:
         allure.dynamic.description(description(doc, spec, self._briefing.environment, told))
         for limit in judged:
             allure.dynamic.parameter(LIMIT + limit.name, limit.allowed, excluded=True)
+        for ticket in _tickets(item.nodeid, judged, waiving) if tried and tried[-1].waived else ():
+            allure.dynamic.link(ticket, link_type="issue", name=ticket)
         if measurements:
             from msgspec import json
 
@@ -131,6 +140,14 @@ class AllureTests:
 
     def _spec(self, item: pytest.Item) -> GateSpec | None:
         return self._briefing.gate(gate_of(item) or "")
+
+
+def _tickets(test: str, judged: Sequence[LimitJudgement], waiving: Waiving | None) -> Iterable[str]:
+    """Return the tickets of the waivers by which a test is waived, each once."""
+    of_limits = [limit.waived.ticket for limit in judged if limit.waived]
+    named = waiving.named(test=test) if waiving else ()
+    of_tests = [each.ticket for each in named if waiving and not waiving.void(each)]
+    return dict.fromkeys([*of_limits, *of_tests])
 
 
 def _allure() -> Any:
@@ -160,8 +177,10 @@ def bare(value: str) -> str:
 
 def _step(step: Step) -> None:
     """Write a step that looks as its limit was judged: failed, broken or passed."""
-    with suppress(LimitBroken, RuntimeError), _allure().step(step.title):
+    with suppress(LimitBroken, RuntimeError, pytest.skip.Exception), _allure().step(step.title):
         state = status(step.outcome)
+        if state == "skipped":
+            pytest.skip(f"{step.outcome}: {step.because}")  # how a step of Allure says that it is waived
         if state == "failed":
             raise LimitBroken(f"{step.outcome}: {step.because}", step.outcome)
         if state == "broken":

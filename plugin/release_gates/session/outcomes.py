@@ -36,13 +36,18 @@ class LimitBroken(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # 
 class Attempt(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One call of a test as it travels in ``user_properties``.
 
-    ``outcome`` is the test's own, without limits; ``judged`` includes the limits of the environment.
+    ``outcome`` is the test's own, without limits; ``judged`` includes the limits of the environment, and
+    ``broken`` says that one does not hold, both whether it is waived or not. ``fingerprint`` is that of its
+    own failure. ``waived`` is what pytest was told instead of a failure: then an expected failure is ours.
     """
 
     outcome: Outcome = Outcome.PASS
     judged: Outcome = Outcome.PASS
     because: str = ""
     network: bool = False
+    broken: bool = False
+    fingerprint: str = ""
+    waived: str = ""
     measurements: tuple[Measurement, ...] = ()
     attachments: tuple[Attachment, ...] = ()
 
@@ -104,12 +109,11 @@ def sentence(error: BaseException) -> str:
 
 def is_network(error: BaseException) -> bool:
     """Tell whether an exception, or what caused it, came from the network."""
-    return any(
-        isinstance(cause, (ConnectionError, TimeoutError, socket.gaierror)) for cause in _causes(error)
-    )
+    return any(isinstance(cause, (ConnectionError, TimeoutError, socket.gaierror)) for cause in causes(error))
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception, then what caused it or was being handled when it came, and so on."""
     seen: set[int] = set()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:

@@ -106,6 +106,7 @@ class Recording:
     def _finish_with_findings(self, nodeid: str, test: _Open) -> None:
         tries = test.tries
         excused = any(because.startswith(EXPECTED_TO_FAIL) for _, because in test.findings)
+        fingerprints = _fingerprints(test, excused=excused)
         if tries and not excused:
             test.findings.append((tries[-1].outcome, tries[-1].because))
         findings = [*test.findings, *test.earlier, *((past.judged, past.because) for past in tries[:-1])]
@@ -121,6 +122,7 @@ class Recording:
             attempts=max(test.starts, len(tries), 1),
             last=worst([Outcome.PASS, *(found for found, _ in test.findings)]),
             network_only=all(past.network for past in tries if past.outcome is not Outcome.PASS),
+            fingerprints=fingerprints if outcome.rank else (),
             quiet=test.quiet,
             finished=datetime.now(UTC),
             duration_s=test.duration_s,
@@ -129,6 +131,15 @@ class Recording:
 
 
 EXPECTED_TO_FAIL = "expected to fail"
+
+
+def _fingerprints(test: _Open, *, excused: bool) -> tuple[str, ...]:
+    """Return one for each failure of the test itself, "" for one that no waiver can name."""
+    *past, last = test.tries or [Attempt()]
+    found = ["" for _ in (*test.findings, *test.earlier)]
+    found += ["" if each.broken else each.fingerprint for each in past if each.judged.rank]
+    found += [last.fingerprint for _ in range(last.outcome is not Outcome.PASS and not excused)]
+    return tuple(dict.fromkeys(found))
 
 
 def _start_attempt(test: _Open) -> None:
@@ -141,6 +152,8 @@ def _start_attempt(test: _Open) -> None:
 
 def _findings(report: pytest.TestReport, tries: list[Attempt]) -> Iterator[Finding]:
     because = report_sentence(report)
+    if hasattr(report, "wasxfail") and report.when == "call" and tries and tries[-1].waived:
+        return  # our own: what it did and measured is in the attempt, and `decide` judges it again
     if hasattr(report, "wasxfail"):
         yield Outcome.INCONCLUSIVE, f"{EXPECTED_TO_FAIL} ({report.wasxfail or 'no reason given'})"
     elif report.outcome == "skipped":

@@ -15,7 +15,7 @@ from release_gates.candidate.store import ArtifactStore
 from release_gates.candidate.verify import verify_artifacts
 from release_gates.errors import LedgerError
 from release_gates.host.facts import host_facts
-from release_gates.judge.decide import decide
+from release_gates.judge.decide import decide, short_parts
 from release_gates.judge.gates import own_outcome
 from release_gates.ledger.evidence import EvidenceWriter
 from release_gates.ledger.history import ITS_OWN, history, runs
@@ -182,23 +182,26 @@ class Run:
         return verdict
 
     def _finished(self, evidence: Sequence[Evidence], events: Sequence[Event], now: datetime) -> RunFinished:
+        known = history(
+            events,
+            candidate=self._candidate.digest,
+            environment=self._environment.name,
+            rules=self._policy.digest,
+            run=self.id,
+        )
         verdict = decide(
             self._environment,
             rules=self._policy.digest,
             expected=expected_in(self._policy, self._environment),
             evidence=evidence,
-            history=history(
-                events,
-                candidate=self._candidate.digest,
-                environment=self._environment.name,
-                rules=self._policy.digest,
-                run=self.id,
-            ),
+            history=known,
             now=now,
             local=self._ledger.local,
             run=self.id,
+            waivers=self._policy.waivers,
         )
-        return RunFinished(run=self.id, verdict=verdict)
+        short = short_parts(self._environment, evidence=evidence, history=known, now=now)
+        return RunFinished(run=self.id, verdict=verdict, short=short or UNSET)
 
     def check_begun(self, evidence: Path) -> None:
         """Refuse to join a run that the ledger does not know as just begun for exactly this."""

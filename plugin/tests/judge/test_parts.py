@@ -9,10 +9,11 @@ import pytest
 
 from release_gates.judge.gates import judge_gate
 from release_gates.judge.limits import judge_rule
+from release_gates.judge.waivers import Waiving
 from release_gates.model.candidate import Artifact, ReleaseCandidate
 from release_gates.model.event import History
 from release_gates.model.evidence import Evidence, HostFacts, RunEnd, RunHeader, TestRecord
-from release_gates.model.gate import GateSpec
+from release_gates.model.gate import EnvironmentPolicy, GateSpec
 from release_gates.model.limit import LimitRule
 from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import Outcome
@@ -46,8 +47,10 @@ HEADER = RunHeader(
 
 def judged(spec: GateSpec, *records: TestRecord) -> list[str]:
     part = Evidence(header=HEADER, tests=records, end=RunEnd(ended=NOW, problems=(), tests=1), sha256="e")
+    entry = EnvironmentPolicy(name="staging", gates=(spec,))
+    waiving = Waiving(waivers=(), environment=entry, gate=spec, candidate=HEADER.candidate, now=NOW)
     found = judge_gate(
-        spec, expected=[each.id for each in records], evidence=[part], history=History(), now=NOW
+        spec, expected=[each.id for each in records], evidence=[part], history=History(), waiving=waiving
     )
     return [problem.because for problem in found.problems]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from release_gates.ledger.history import failures, history, live_in, live_since, runs, same_person
+from release_gates.ledger.history import failures, history, live_in, live_since, runs
 from release_gates.model.candidate import Artifact, ReleaseCandidate
 from release_gates.model.event import (
     Adopted,
@@ -23,6 +23,7 @@ from release_gates.model.event import (
     RunStarted,
 )
 from release_gates.model.outcome import Outcome, Severity
+from release_gates.model.person import same_person
 from release_gates.model.verdict import CandidateName, GateJudgement, Inputs, TestProblem, Verdict
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
