@@ -33,6 +33,8 @@ html_copy_source = False
 
 AT_THE_TOP = {"readme": "README.md", "architecture": "ARCHITECTURE.md", "contributing": "CONTRIBUTING.md"}
 """Pages that are files of the root folder, as they stand there."""
+OTHERS = "all-other-guides"
+"""Stands in the index for every guide that it does not name."""
 LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
 
 
@@ -40,8 +42,16 @@ def read_source(_: object, name: str, source: list[str]) -> None:
     """Fill a page in before it is parsed: from the root folder, or made from the code."""
     if name in AT_THE_TOP:
         source[0] = LINK.sub(_link, (ROOT / AT_THE_TOP[name]).read_text(encoding="utf-8"))
+    if name == "index":
+        source[0] = source[0].replace(OTHERS, "\n".join(_others(source[0])))
     if name in PAGES:
         source[0] = f"{source[0]}\n{PAGES[name]()}"
+
+
+def _others(index: str) -> list[str]:
+    """Return the guides of this folder that the index does not name: a new one needs no entry."""
+    named = set(index.split())
+    return sorted(page.stem for page in HERE.glob("*.md") if page.stem not in {*named, "index"})
 
 
 def _link(found: re.Match[str]) -> str:
