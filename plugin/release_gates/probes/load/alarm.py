@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from release_gates.judge.early import ENOUGH, Stakes
 from release_gates.model.limit import Bound, LimitRule
 from release_gates.model.units import convert, dimension
 from release_gates.probes.load.limits import bounds_of, quantile_of, rules_for, threshold_of
+from release_gates.probes.load.measuring import SHARES
 from release_gates.probes.load.plan import BLOCK_S, Plan
 from release_gates.probes.load.recording import Recording, Tally
 from release_gates.probes.load.scopes import Scope, scopes
@@ -23,24 +25,19 @@ class Bet:
     blocks: tuple[int, ...]
     stakes: Stakes
     edge_s: float
-    threshold: int | None
+    count: Callable[[Tally], int]
     looked: int = field(default=0)
 
     def look(self, recording: Recording, at_s: float) -> bool:
         """Take in the blocks whose requests have been answered or are late; tell if that is enough."""
         while self.looked < len(self.blocks) and self._is_over(self.blocks[self.looked], at_s):
             tally = recording.tally(self.endpoint, (self.blocks[self.looked],))
-            self.stakes.add(tally.requests, self._broken(tally))
+            self.stakes.add(tally.requests, self.count(tally))
             self.looked += 1
         return self.stakes.value >= ENOUGH
 
     def _is_over(self, block: int, at_s: float) -> bool:
         return at_s >= (block + 1) * BLOCK_S + self.edge_s
-
-    def _broken(self, tally: Tally) -> int:
-        if self.threshold is None:
-            return tally.failures.total()
-        return tally.over[self.threshold] if tally.over else 0
 
 
 class Alarm:
@@ -71,7 +68,7 @@ class Alarm:
                         f"{endpoint}.p{percent}{scope.suffix}", percent, endpoint, rule, scope
                     )
                 else:
-                    yield from self._of_errors(f"{endpoint}.error_rate{scope.suffix}", endpoint, rule, scope)
+                    yield from self._of_shares(endpoint, rule, scope)
 
     def _of_latency(
         self, name: str, percent: str, endpoint: str, rule: LimitRule, scope: Scope
@@ -79,13 +76,19 @@ class Alarm:
         for bound in bounds_of(rule) if rules_for((rule,), name) else ():
             threshold = threshold_of(bound)
             stakes = Stakes(1 - float(percent) / 100, BLOCK_S)
-            at = self._plan.thresholds.index(threshold)
-            yield Bet(name, endpoint, scope.blocks, stakes, threshold.edge_s, at)
+            over = partial(_over, self._plan.thresholds.index(threshold))
+            yield Bet(name, endpoint, scope.blocks, stakes, threshold.edge_s, over)
 
-    def _of_errors(self, name: str, endpoint: str, rule: LimitRule, scope: Scope) -> Iterator[Bet]:
-        for bound in _ratios(rule) if rules_for((rule,), name) else ():
-            stakes = Stakes(convert(bound.value, bound.unit, "ratio"), BLOCK_S)
-            yield Bet(name, endpoint, scope.blocks, stakes, 0.0, None)
+    def _of_shares(self, endpoint: str, rule: LimitRule, scope: Scope) -> Iterator[Bet]:
+        for value, count in SHARES.items():
+            name = f"{endpoint}.{value}{scope.suffix}"
+            for bound in _ratios(rule) if rules_for((rule,), name) else ():
+                stakes = Stakes(convert(bound.value, bound.unit, "ratio"), BLOCK_S)
+                yield Bet(name, endpoint, scope.blocks, stakes, 0.0, count)
+
+
+def _over(threshold: int, tally: Tally) -> int:
+    return tally.over[threshold] if tally.over else 0
 
 
 def _ratios(rule: LimitRule) -> Iterator[Bound]:

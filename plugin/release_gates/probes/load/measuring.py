@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from release_gates.model.limit import Bound, LimitRule
@@ -21,6 +21,12 @@ from release_gates.probes.load.scopes import scopes
 
 MOST_BLOCKS = 2400
 """Evidence holds no more blocks of a measurement: those of ten minutes, or longer ones."""
+
+SHARES: dict[str, Callable[[Tally], int]] = {
+    "error_rate": lambda tally: tally.failures.total(),
+    "reconnect_rate": lambda tally: tally.reconnects,
+}
+"""What is measured of all requests, and how many of them it counts."""
 
 
 def measurements(run: Run, rules: Sequence[LimitRule]) -> tuple[Measurement, ...]:
@@ -64,21 +70,14 @@ def _endpoint(
             yield Measurement(name=name, absent="inconclusive", because=late)
         else:
             yield _quantile(run.plan, name, float(percent) / 100, samples, bounds)
-    failed = tuple(tally.failures.total() for tally in samples.blocks)
-    yield _share(f"{endpoint}.error_rate{suffix}", failed, samples)
-    if run.plan.traffic:  # locust does not tell what becomes of its connections
-        reconnects = tuple(tally.reconnects for tally in samples.blocks)
-        yield _share(f"{endpoint}.reconnect_rate{suffix}", reconnects, samples)
+    for value, count in SHARES.items():
+        if value != "reconnect_rate" or run.plan.traffic:  # locust does not tell of its connections
+            yield _share(f"{endpoint}.{value}{suffix}", tuple(map(count, samples.blocks)), samples)
     yield _throughput(f"{endpoint}.throughput{suffix}", samples.total, len(blocks) * BLOCK_S)
 
 
 def _absent(name: str, rules: Sequence[LimitRule]) -> Iterator[Measurement]:
-    values = (
-        *(f"p{percent}" for percent in quantiles_of(rules)),
-        "error_rate",
-        "reconnect_rate",
-        "throughput",
-    )
+    values = (*(f"p{percent}" for percent in quantiles_of(rules)), *SHARES, "throughput")
     for value in values:
         because = "no request was due in this phase"
         yield Measurement(name=name.format(value), absent="missing", because=because)

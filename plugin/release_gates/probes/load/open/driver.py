@@ -7,12 +7,12 @@ import math
 from collections import deque
 from time import monotonic
 
-from release_gates.probes.load.open.alarm import Alarm
 from release_gates.probes.load.open.connector import Connector
 from release_gates.probes.load.open.failure_log import FailureLog
 from release_gates.probes.load.open.loading import requests_of
 from release_gates.probes.load.open.refusal import CannotRun
 from release_gates.probes.load.open.schedule import arrivals, users_at
+from release_gates.probes.load.open.timer import Timer
 from release_gates.probes.load.open.user import User
 from release_gates.probes.load.plan import Plan
 from release_gates.probes.load.recorder import Channel, FailureKind, Recorder
@@ -53,7 +53,7 @@ class Driver:
         self._missed = 0
         self._due = self._sweep_due = math.inf
         self._closed_users, self._phase_end = 0, 0.0
-        self._alarm = Alarm()
+        self._timer = Timer()
         self.started_s = math.inf
 
     def now(self) -> float:
@@ -64,7 +64,7 @@ class Driver:
         """Begin; return the time of the host's monotonic clock that is second 0."""
         self.started_s = monotonic()
         self._due, self._sweep_due = next(self._arrivals, math.inf), 0.0
-        asyncio.get_running_loop().add_reader(self._alarm.descriptor, self._wake)
+        asyncio.get_running_loop().add_reader(self._timer.descriptor, self._wake)
         self._wake()
         return self.started_s
 
@@ -108,8 +108,8 @@ class Driver:
 
     def close(self) -> None:
         """Let go of everything; arrivals that still wait are failures."""
-        asyncio.get_running_loop().remove_reader(self._alarm.descriptor)
-        self._alarm.close()
+        asyncio.get_running_loop().remove_reader(self._timer.descriptor)
+        self._timer.close()
         while self._backlog:
             self._miss(self._backlog.popleft(), "unsent")
 
@@ -132,7 +132,7 @@ class Driver:
         if self._due <= now_s:
             self._arrive_all()
         next_s = max(min(self._due, self._sweep_due), self.now() + TOGETHER_S)
-        self._alarm.set(self.started_s + next_s)
+        self._timer.set(self.started_s + next_s)
 
     def _arrive_all(self) -> None:
         while (now_s := self.now()) >= (due_s := self._due):

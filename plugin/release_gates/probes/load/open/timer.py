@@ -11,14 +11,14 @@ class _Time(ctypes.Structure):
     _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
 
 
-class _Timer(ctypes.Structure):
+class _Setting(ctypes.Structure):
     _fields_ = [("interval", _Time), ("value", _Time)]
 
 
 _ABSOLUTE = 1  # TFD_TIMER_ABSTIME
 
 
-class Alarm:
+class Timer:
     """A descriptor (timerfd, see timerfd_create(2)) that is readable from a time on, until it is set anew.
 
     Python has it since 3.13 as ``os.timerfd_create``; before, the C library is called.
@@ -30,12 +30,12 @@ class Alarm:
         if self.descriptor < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create")
         self._settime = library.timerfd_settime
-        self._timer = _Timer()
-        self._reference = ctypes.byref(self._timer)
+        self._setting = _Setting()
+        self._reference = ctypes.byref(self._setting)
 
     def set(self, at_s: float) -> None:
         """Go off at a time of ``time.monotonic``; at once where it has passed."""
-        value = self._timer.value
+        value = self._setting.value
         value.seconds, value.nanoseconds = divmod(max(int(at_s * 1e9), 1), 1_000_000_000)
         self._settime(self.descriptor, _ABSOLUTE, self._reference, None)
 
