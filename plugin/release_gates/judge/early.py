@@ -20,7 +20,7 @@ UNIT_S = 0.25
 """Blocks that are shorter are put together."""
 EVERY = 4
 """Of units in a row that look like one stall, the first is bet on, and then every fourth: one a second."""
-_STAKES = ((0.7, 0.54), (0.1, 0.03), (0.03, 0.03))
+_STAKES = ((0.72, 0.56), (0.1, 0.03), (0.03, 0.03))
 """Parts of the largest possible bet, and the first stake on each: large ones are fast, small ones last."""
 _STALLED, _TIMES = 0.2, 15
 """A unit looks like a stall from this share on, and so many times what is allowed."""
