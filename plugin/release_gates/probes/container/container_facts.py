@@ -53,7 +53,8 @@ class Effective:
     ``processes`` are all processes of the container, its first one first. ``root_writable`` is the result of
     an attempt to create a file in ``/``. ``listening`` are TCP ports, but for those on loopback alone.
     ``swap_limit`` is memory and swap together, None also where the host has no swap. ``mounts`` maps the
-    target of each declared mount to the paths of the host that are seen there. ``memory_of_host`` is 0 where
+    target of each declared mount to the paths of the host that are seen there. ``brought`` are programs and
+    libraries that run and lie on a mount, so that they are none of the image's. ``memory_of_host`` is 0 where
     the host does not say.
     """
 
@@ -72,6 +73,7 @@ class Effective:
     ulimits: Mapping[str, Ulimit]
     memory_of_host: int = 0
     mounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    brought: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

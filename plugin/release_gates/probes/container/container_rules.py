@@ -331,7 +331,7 @@ def secrets(facts: ContainerFacts, _profile: Profile) -> Iterator[Fault]:
 
 
 def released_image(facts: ContainerFacts, profile: Profile) -> Iterator[Fault]:
-    """CR22: the id, or a digest of the registry, is the candidate's."""
+    """CR22: the id, or a digest of the registry, is the candidate's, and so is all that runs in there."""
     if not profile.released:
         raise Undecided("nobody said which image is released: name the candidate's image in the policy")
     digests = {
@@ -344,6 +344,15 @@ def released_image(facts: ContainerFacts, profile: Profile) -> Iterator[Fault]:
             effective=f"runs {facts.image_id[:19]}, the candidate's is sha256:{profile.released[:12]}",
             instead=f"image: …@sha256:{profile.released[:12]}…, and start it again",
         )
+    elif facts.effective is not None and facts.effective.brought:
+        yield Fault(
+            declared=f"image: {facts.image_name}",
+            effective=f"runs {', '.join(facts.effective.brought[:3])}, which a mount brings",
+            instead="no mount over what the image runs",
+            by_effect=True,
+        )
+    elif any(mount.kind in ("bind", "volume") for mount in facts.mounts):
+        _effective(facts)
 
 
 def ulimits(facts: ContainerFacts, profile: Profile) -> Iterator[Fault]:

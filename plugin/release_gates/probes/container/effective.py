@@ -7,17 +7,20 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
 from release_gates.errors import MeasurementError
 from release_gates.probes.container.container_facts import Effective, Ulimit
-from release_gates.probes.container.mounts import parse_mounts, shown_paths
+from release_gates.probes.container.mounts import brought, executed, parse_mounts, shown_paths
 from release_gates.probes.container.proc_status import ProcessState, parse_status
 
 PROC = Path("/proc")
 CGROUP = Path("/sys/fs/cgroup")
+INIT = "/sbin/docker-init"
+"""What `docker run --init` puts into every container."""
 _LISTEN = "0A"
 _UNLIMITED = 1 << 60
 _MOST_PROCESSES = 4096
@@ -89,7 +92,18 @@ def _read(proc: Path, folder: Path, limits: _Limits, targets: Sequence[str]) -> 
         ulimits=_ulimits((folder / "limits").read_text()),
         memory_of_host=_memory_of_host(proc / "meminfo"),
         mounts=_mounts(proc, folder, targets) if targets else {},
+        brought=_brought(proc, folder, limits, targets),
     )
+
+
+def _brought(proc: Path, folder: Path, limits: _Limits, targets: Sequence[str]) -> tuple[str, ...]:
+    """Return the programs and libraries that run and that a mount brings; the engine's own init is none."""
+    inside = parse_mounts((folder / "mountinfo").read_text(), str(folder / "mountinfo"))
+    paths = executed((folder / "maps").read_text())
+    for pid in limits.processes():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            paths |= executed((proc / pid / "maps").read_text())
+    return brought(paths - ({INIT} - set(targets)), inside)
 
 
 def _mounts(proc: Path, folder: Path, targets: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -157,7 +157,7 @@ def accounts(facts: ImageFacts, _profile: Profile) -> Iterator[Fault]:
         for fields in _rows(facts, file):
             if len(fields) > position and fields[position] == "":
                 yield Fault(declared=f"/{file}: {fields[0]}", effective="no password is asked for")
-    uids = Counter(fields[2] for fields in _rows(facts, "etc/passwd") if len(fields) > 2)
+    uids = Counter(fields[2].lstrip("0") or "0" for fields in _rows(facts, "etc/passwd") if len(fields) > 2)
     for uid, count in sorted(uids.items()):
         if count > 1:
             yield Fault(declared=f"/etc/passwd: uid {uid}", effective=f"{count} accounts are one user")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from release_gates.errors import MeasurementError
 from release_gates.probes.container.effective import NotHere, listening, read_effective
-from release_gates.probes.container.mounts import parse_mounts, shown_paths
+from release_gates.probes.container.mounts import brought, executed, parse_mounts, shown_paths
 from release_gates.probes.container.proc_status import parse_status
 from release_gates.probes.container.settings import ContainerSettings
 
@@ -43,6 +43,27 @@ TABLE6 = (
 )
 
 
+HOST = """27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+50 27 0:30 / /run rw - tmpfs tmpfs rw
+42 27 254:0 /srv/pool /var/pool rw shared:1 - ext4 /dev/vda rw
+"""
+INSIDE = """100 99 0:50 / / ro - overlay overlay rw
+101 100 254:0 /etc/ssl\\040certs /x ro - ext4 /dev/vda rw
+102 100 0:30 /docker.sock /y ro - tmpfs tmpfs rw
+103 100 254:0 /srv /z ro - ext4 /dev/vda rw
+104 103 0:30 / /z/run ro - tmpfs tmpfs rw
+105 100 0:4 net:[4026531833] /zz ro - nsfs nsfs rw
+106 100 254:0 /srv/pool/a /p rw - ext4 /dev/vda rw
+"""
+MAPS = """55d0-55d1 r-xp 00000000 00:50 12 /trading-engine
+55d1-55d2 r--p 00001000 254:00 13 /p/read.so
+7f00-7f01 r-xp 00000000 254:00 14 /p/lib/hot fix.so
+7f01-7f02 r-xp 00000000 00:01 15 /memfd:doublemapper (deleted)
+7f02-7f03 rwxp 00000000 00:00 0
+7ffe-7fff r-xp 00000000 00:00 0 [vdso]
+"""
+
+
 PROCESSES = {f"docker/{ID}/cgroup.procs": "4711\n"}
 
 
@@ -56,6 +77,9 @@ def tree(root: Path, cgroup: dict[str, str], groups: str) -> tuple[dict[str, Any
         "net/tcp": TABLE,
         "net/tcp6": TABLE6,
         "../swaps": "Filename\n/swap\n",
+        "mountinfo": INSIDE,
+        "../1/mountinfo": HOST,
+        "maps": MAPS,
     }
     for name, text in files.items():
         path = proc / name
@@ -89,6 +113,7 @@ def test_cgroups_of_version_2(tmp_path: Path) -> None:
     assert found.listening == {8080, 5005}, "not what listens on loopback, nor what is connected"
     assert {name: limit.hard for name, limit in found.ulimits.items()} == {"nofile": 16384, "memlock": -1}
     assert found.root_writable, "a plain folder can be written"
+    assert found.brought == ("/p/lib/hot fix.so",)
     assert not list((proc / "4711" / "root").iterdir()), "the attempt leaves nothing behind"
 
 
@@ -192,20 +217,6 @@ def test_any_value_is_read_or_one_error(key: str, value: str) -> None:
     assert len(found.uids) == 4
 
 
-HOST = """27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
-50 27 0:30 / /run rw - tmpfs tmpfs rw
-42 27 254:0 /srv/pool /var/pool rw shared:1 - ext4 /dev/vda rw
-"""
-INSIDE = """100 99 0:50 / / ro - overlay overlay rw
-101 100 254:0 /etc/ssl\\040certs /x ro - ext4 /dev/vda rw
-102 100 0:30 /docker.sock /y ro - tmpfs tmpfs rw
-103 100 254:0 /srv /z ro - ext4 /dev/vda rw
-104 103 0:30 / /z/run ro - tmpfs tmpfs rw
-105 100 0:4 net:[4026531833] /zz ro - nsfs nsfs rw
-106 100 254:0 /srv/pool/a /p rw - ext4 /dev/vda rw
-"""
-
-
 def test_the_kernel_tells_what_a_mount_shows() -> None:
     inside, host = parse_mounts(INSIDE, "mountinfo"), parse_mounts(HOST, "mountinfo")
     found = shown_paths(["/x", "/y", "/z", "/p", "/absent"], inside, host)
@@ -215,6 +226,9 @@ def test_the_kernel_tells_what_a_mount_shows() -> None:
         "/z": ("/srv", "/run"),
         "/p": ("/srv/pool/a", "/var/pool/a"),
     }
+    assert brought(executed(MAPS), inside) == ("/p/lib/hot fix.so",)
+    assert "/trading-engine" in executed(MAPS)
+    assert executed(Path("/proc/self/maps").read_text())
     assert parse_mounts(Path("/proc/self/mountinfo").read_text(), "mountinfo")
     for torn in ("27", "27 1 254 / / rw - ext4 /dev/vda rw", "27 1 254:0 / / rw"):
         with pytest.raises(MeasurementError, match="container-state"):

@@ -137,6 +137,10 @@ BAD: dict[str, tuple[str, Image]] = {
         "IM01",
         image((f("/etc/passwd", b"65532:x:0:7::/:/\n"),)),
     ),
+    "a second root, written 00": (
+        "IM10",
+        image((f("/etc/passwd", PASSWD + b"toor:x:00:1::/:/\n"),)),
+    ),
     "one uid for two": ("IM10", image((f("/etc/passwd", PASSWD + b"twin:x:65532:1::/:/\n"),))),
 }
 

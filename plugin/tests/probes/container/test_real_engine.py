@@ -219,11 +219,16 @@ def test_mounts_are_judged_by_what_the_kernel_shows(
     made["another"] = create(
         bench.engine, service(good, pid=f"container:{containers['the good one']}"), labels
     )
+    (tmp_path / "hotfix").write_bytes((bench.folder / "server").read_bytes())
+    (tmp_path / "hotfix").chmod(0o755)
+    made["hotfix"] = create(
+        bench.engine, service(good, volumes=[f"{tmp_path}/hotfix:/trading-engine:ro"]), labels
+    )
     for identity in made.values():
         run(bench.engine, identity)
     for identity in made.values():
         wait_healthy(bench.engine, identity)
-    for source, rule in {**rules, "another": "CR13"}.items():
+    for source, rule in {**rules, "another": "CR13", "hotfix": "CR22"}.items():
         found = judged(bench, made[source])
         assert set(by_rule(found)) == {rule} - {""}, (source, [each.sentence for each in found.findings])
         assert not found.doubts, [each.sentence for each in found.doubts]
