@@ -7,7 +7,7 @@ from time import monotonic, process_time
 import gevent
 from gevent.socket import wait_read
 
-from release_gates.probes.load.open.alarm import Alarm
+from release_gates.probes.load.open.timer import Timer
 from release_gates.probes.load.recorder import Recorder
 
 TICK_S = 0.01
@@ -31,10 +31,10 @@ class Pulse:
         self._note(now_s)
 
     def _beat(self) -> None:
-        alarm = Alarm()
+        timer = Timer()
         while True:
-            alarm.set(self._due_s)
-            wait_read(alarm.descriptor)
+            timer.set(self._due_s)
+            wait_read(timer.descriptor)
             self._note(monotonic())
 
     def _note(self, now_s: float) -> None:
