@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from release_gates.ledger.acceptances import told_waivers
 from release_gates.ledger.behaviour import told_gates
 from release_gates.ledger.chain import Damage
 from release_gates.ledger.history import RunView, runs
@@ -46,6 +47,7 @@ def chronicle(
         candidates=_candidates(environments, told, live, seen),
         deliveries=tuple(deliveries(name, live, events[0].at, made) for name in environments),
         gates=tuple(gate for name in environments for gate in told_gates(name, views, events)),
+        waivers=told_waivers(views, live),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from release_gates.model.proof import GateProofs
 from release_gates.model.record import SCHEMA, Record
 from release_gates.model.verdict import CandidateName
+from release_gates.model.waiver import Waived
 
 Kind = Literal["day", "week", "month", "all"]
 
@@ -143,6 +144,18 @@ class ToldGate(Record, frozen=True, kw_only=True):
         return self.proofs.red is None
 
 
+class ToldWaiver(Record, frozen=True, kw_only=True):
+    """One waiver as a run used it; ``rests`` says that what is live in that environment was let in by it."""
+
+    environment: str
+    gate: str
+    subject: str
+    candidate: CandidateName
+    at: datetime
+    waived: Waived
+    rests: bool
+
+
 class Chronicle(Record, frozen=True, kw_only=True):
     """The whole ledger at ``made``; ``damage`` is empty exactly if its chain is whole."""
 
@@ -158,3 +171,4 @@ class Chronicle(Record, frozen=True, kw_only=True):
     candidates: tuple[ToldCandidate, ...]
     deliveries: tuple[Deliveries, ...]
     gates: tuple[ToldGate, ...]
+    waivers: tuple[ToldWaiver, ...]

@@ -15,7 +15,10 @@ from release_gates.model.outcome import Severity
 from release_gates.model.verdict import Verdict
 from release_gates.report.allure import CASE, Status, description, history_id, labels
 from release_gates.report.markdown import plain
-from release_gates.report.text import again, next_command, subject
+from release_gates.report.text import again, clipped, next_command, subject
+
+LONGEST = 240
+"""So many characters of the verdict stand in its title."""
 
 
 def verdict_result(
@@ -35,7 +38,13 @@ def verdict_result(
     ]
     text = [subject(verdict), "\n".join(reasons), "\n".join(commands), f"Next: `{next_command(verdict)}`"]
     return {
-        **_result(uuid, f"verdict:{verdict.environment}", f"{name}: {verdict.because}", state, at_ms),
+        **_result(
+            uuid,
+            f"verdict:{verdict.environment}",
+            clipped(f"{name}: {verdict.because}", LONGEST),
+            state,
+            at_ms,
+        ),
         "description": "\n\n".join(part for part in (*text, f"Ledger head `{head}`", *notes) if part),
         "statusDetails": {"message": f"{verdict.title}: {verdict.because}"},
         "labels": _labels(

@@ -9,16 +9,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from release_gates.model.chronicle import Chronicle, Stay, ToldEntry, ToldGate
+from release_gates.model.chronicle import Chronicle, Stay, ToldEntry, ToldGate, ToldWaiver
 from release_gates.model.proof import Sighting
+from release_gates.model.waiver import until
 from release_gates.report.delivered import FORMULAS, delivered
 from release_gates.report.rendering import template, when
 from release_gates.report.tally import count
-from release_gates.report.text import lasting
+from release_gates.report.text import clipped, lasting
 
 MOST_CANDIDATES = 100
 """So many candidates have a row, the newest first; CSV and JSON have all."""
 MOST_GATES = 200
+LONGEST = 200
+"""So many characters of a sentence stand in a cell."""
+MOST_WAIVERS = 100
+SOON_S = 7 * 86400
+"""A waiver that ends before that is near its end."""
 FEW_RUNS = 5
 """Below so many runs it says nothing that a gate was never red, or never flaky."""
 
@@ -44,6 +50,15 @@ class GateLine:
     remarks: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """One waiver; ``ends`` says that it ends soon, or did, and is empty where it does not."""
+
+    told: ToldWaiver
+    until: str
+    ends: str
+
+
 def ledger_page(chronicle: Chronicle) -> str:
     """Return the page as HTML."""
     shown = chronicle.candidates[:MOST_CANDIDATES]
@@ -59,6 +74,7 @@ def ledger_page(chronicle: Chronicle) -> str:
         gates=[gate_line(each) for each in chronicle.gates[:MOST_GATES]],
         more_gates=len(chronicle.gates) - len(chronicle.gates[:MOST_GATES]),
         lists=_lists(chronicle.gates),
+        waivers=[_accepted(each, chronicle.made) for each in _in_force(chronicle)][:MOST_WAIVERS],
     )
     return html
 
@@ -118,9 +134,9 @@ def _facts(entry: ToldEntry) -> list[str]:
     others = f"; {count(len(entry.runs), 'run')}" if len(entry.runs) > 1 else ""
     facts = [f"{when(newest.began)}{took}, by {newest.actor}{others}"]
     if newest.invalidated:
-        facts.append(newest.invalidated)
+        facts.append(clipped(newest.invalidated, LONGEST))
     elif not newest.title.startswith("PROMOTE"):
-        facts.append(newest.because)
+        facts.append(clipped(newest.because, LONGEST))
     return facts
 
 
@@ -131,7 +147,7 @@ def _lived(stays: Sequence[Stay]) -> str:
 def _stayed(stay: Stay) -> str:
     until = f" to {when(stay.until)}" if stay.until else ""
     word = "live since" if stay.until is None else "was live from"
-    failed = f" ({stay.failed})" if stay.failed else ""
+    failed = f" ({clipped(stay.failed, LONGEST)})" if stay.failed else ""
     return f"{word} {when(stay.since)}{until}, {stay.how} by {stay.by}{failed}"
 
 
@@ -160,6 +176,22 @@ def _remarks(gate: ToldGate) -> list[str]:
     if gate.never_proved:
         said.append("never proved: no planted defect turned it red")
     return said
+
+
+def _in_force(chronicle: Chronicle) -> list[ToldWaiver]:
+    """Return the waivers that have not ended, and those that ended while what is live rests on them."""
+    return [each for each in chronicle.waivers if each.rests or each.waived.expires > chronicle.made]
+
+
+def _accepted(each: ToldWaiver, made: datetime) -> Accepted:
+    left_s = (each.waived.expires - made).total_seconds()
+    if left_s <= 0:
+        ends = "ENDED, and what is live rests on it"
+    elif left_s <= SOON_S:
+        ends = f"in {lasting(left_s)}"
+    else:
+        ends = ""
+    return Accepted(told=each, until=until(each.waived.expires), ends=ends)
 
 
 def _lists(gates: Sequence[ToldGate]) -> list[tuple[str, list[str]]]:

@@ -80,6 +80,16 @@ def _gates(chronicle: Chronicle) -> Iterator[Sequence[Cell]]:
         )
 
 
+def _waivers(chronicle: Chronicle) -> Iterator[Sequence[Cell]]:
+    for each in chronicle.waivers:
+        waived = each.waived
+        yield (
+            *(waived.waiver, each.environment, each.gate, each.subject, waived.was, waived.bounds),
+            *(waived.reason, waived.ticket, waived.owner, waived.approver, waived.expires),
+            *(each.candidate.version, each.candidate.digest, each.at, each.rests),
+        )
+
+
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Chronicle], Iterator[Sequence[Cell]]]]] = {
     "runs": (
         (
@@ -112,5 +122,13 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Chronicle], Iterator[Sequence
             *("defects_caught", "defects_declared", "proof_tried"),
         ),
         _gates,
+    ),
+    "waivers": (
+        (
+            *("waiver", "environment", "gate", "subject", "was", "bounds"),
+            *("reason", "ticket", "owner", "approver", "expires"),
+            *("version", "digest", "used", "live_rests_on_it"),
+        ),
+        _waivers,
     ),
 }

@@ -88,12 +88,12 @@ def gate_lines(gate: GateJudgement, width: int) -> Iterator[str]:
     if gate.is_observed and gate.severity is Severity.BLOCKING:
         would = "would hold nothing" if gate.outcome.promotes else "would hold"
         outcome = f"OBSERVED {gate.outcome} {gate.name}, {would}"
-    yield _clip(f"{outcome}{severity}   {tests}   owner {gate.owner}", width)
+    yield clipped(f"{outcome}{severity}   {tests}   owner {gate.owner}", width)
     if gate.is_observed:
         yield f"    only observed{_until(gate.observe_until)}: this gate holds nothing"
     names = max((len(limit.name) for limit in gate.limits), default=0)
     for limit in gate.limits:
-        yield _clip(limit_line(limit, names), width)
+        yield clipped(limit_line(limit, names), width)
         if limit.outcome is not Outcome.PASS and limit.measured == NOTHING:
             yield from wrapped(limit.because, width, indent="      ")
         if limit.waived:
@@ -211,6 +211,7 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     )
 
 
-def _clip(line: str, width: int) -> str:
-    clean = "".join(character if character.isprintable() else " " for character in line)
+def clipped(text: str, width: int) -> str:
+    """Return a text in one line of at most ``width``; control characters cannot move a cursor."""
+    clean = "".join(character if character.isprintable() else " " for character in text)
     return clean if len(clean) <= width else clean[: width - 1] + "…"

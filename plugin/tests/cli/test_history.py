@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from release_gates.ledger.chronicle import chronicle
+from release_gates.ledger.opening import open_ledger
+from release_gates.report.ledger_page import ledger_page
 from release_gates.testing import GateProject
 
 
@@ -34,6 +39,33 @@ def test_from_an_empty_ledger_to_a_delivery(project: GateProject) -> None:
     assert (run["verdict"], run["actor"]) == ("PROMOTE", "tester")
     (live,) = csv.DictReader(project.cli("report", "--history", "--csv", "live").output.splitlines())
     assert (live["by"], live["delivery"]) == ("tester", "yes")
+
+
+def test_waivers_are_shown_with_their_end(project: GateProject) -> None:
+    suite = (
+        'import pytest\n@pytest.mark.gate("smoke")\ndef test_a(gate): gate.measure("order.time", 6, "ms")\n'
+    )
+    project.write("suites/test_a.py", suite)
+    project.limits("smoke", {"order.time": "<= 5 ms"})
+    now = datetime.now(UTC)
+    named = ("--environment", "staging", "--gate", "smoke", "--limit", "order.time", "--bound", "<= 7 ms")
+    people = ("--ticket", "OPS-12", "--owner", "ann", "--approver", "bob")
+    until = ("--reason", "the new check", "--expires", f"{now + timedelta(days=3):%Y-%m-%d}")
+    assert project.cli("waive", "slow", *named, *people, *until).status == 0
+    assert project.run().status == 0
+    said = "order.time (FAIL) within &lt;= 7 ms, OPS-12: the new check. engine 1.0.0"
+    html = project.cli("report", "--history").output
+    assert said in html
+    assert f"{said}, <b>live</b>" not in html
+    assert re.search(r'<b class="o">in [34]\.\d days</b>', html)
+    assert project.cli("promote", "--to", "staging").status == 0
+    assert f"{said}, <b>live</b>" in project.cli("report", "--history").output
+    (row,) = csv.DictReader(project.cli("report", "--history", "--csv", "waivers").output.splitlines())
+    assert (row["approver"], row["was"], row["live_rests_on_it"]) == ("bob", "FAIL", "yes")
+    ledger = open_ledger(None, base=project.root, state=project.root / ".gates")
+    events = tuple(ledger.events())
+    late = ledger_page(chronicle(events, made=now + timedelta(days=9), head=ledger.head(), local=True))
+    assert "ENDED, and what is live rests on it" in late
 
 
 def test_a_policy_that_cannot_be_read_hides_no_history(project: GateProject) -> None:

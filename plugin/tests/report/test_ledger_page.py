@@ -146,7 +146,7 @@ def test_tables(tmp_path: Path) -> None:
     for name, (header, _) in TABLES.items():
         rows = list(csv.reader(table(found, name).splitlines()))
         assert tuple(rows[0]) == header
-        assert len(rows) > 1
+        assert len(rows) > 1 or name == "waivers"
         assert {len(row) for row in rows} == {len(header)}
     (bad,) = [row for row in csv.DictReader(table(found, "runs").splitlines()) if row["invalidated"]]
     assert bad["verdict"] == "PROMOTE, taken back"
