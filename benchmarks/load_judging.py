@@ -140,7 +140,7 @@ def broken(share: float, pattern: Pattern, seconds: float, rate: int, random: Ra
 
 
 def stalls(share: float, pattern: Pattern, seconds: float, random: Random) -> Iterator[tuple[float, float]]:
-    """Yield beginning and end of the stalls that take up ``share`` of the time; the first may be under way."""
+    """Yield beginning and end of stalls that take up ``share`` of the time; the first may be under way."""
     gap_s = pattern.stall_s * (1 - share) / share
     if pattern.periodic:
         at_s = random.random() * (gap_s + pattern.stall_s) - pattern.stall_s

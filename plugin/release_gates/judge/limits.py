@@ -9,11 +9,10 @@ from fractions import Fraction
 
 from msgspec import UNSET
 
-from release_gates.judge import pairs
+from release_gates.judge import intervals, pairs, turns
 from release_gates.judge.bounds import holds
 from release_gates.judge.facts import flaw_of, judge_facts
 from release_gates.judge.series import bounds_drift
-from release_gates.judge.turns import judge_turns
 from release_gates.model.event import Live
 from release_gates.model.figures import beside, figure
 from release_gates.model.limit import Limit, LimitRule
@@ -166,7 +165,7 @@ def _against_baseline(
         if found is not Outcome.PASS:
             yield found, because
     elif measurement.windows is not None:
-        found, because = judge_turns(name, measurement.windows, rule.baseline)
+        found, because = turns.judge_turns(name, measurement.windows, rule.baseline)
         if found is not Outcome.PASS:
             yield found, because
     elif measurement.baseline is not None:
@@ -208,6 +207,10 @@ def _measured(rule: LimitRule, measurement: Measurement) -> str:
     limit = rule.limit or rule.target
     if measurement.paired is not None and rule.baseline is not None:
         return pairs.measured(measurement.paired)
+    if measurement.windows is not None and rule.baseline is not None and limit is None:
+        return turns.measured(measurement.windows)
     if value is None or limit is None or dimension(limit.bounds[0].unit) != dimension(measurement.unit):
         return f"{value} {measurement.unit}" if value is None else figure(value, measurement.unit)
+    if measurement.interval is not None and not flaw_of(measurement):
+        return intervals.shown(measurement.interval, measurement.unit, limit.bounds[0])
     return beside(value, measurement.unit, limit.bounds[0])

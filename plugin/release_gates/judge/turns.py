@@ -44,6 +44,14 @@ def judge_turns(name: str, windows: Windows, limit: Limit) -> tuple[Outcome, str
     return max(findings, key=lambda finding: finding[0].rank)
 
 
+def measured(windows: Windows) -> str:
+    """Return what was found in a few words, for a table."""
+    if flaw_of_windows(windows) or len(windows.ratios) < FEWEST:
+        return f"{len(windows.ratios)} pairs of turns"
+    spread = spread_of_turns(windows)
+    return f"{percent(spread.mean)} ({percent(spread.low(WRONG))} to {percent(spread.high(WRONG))})"
+
+
 def spread_of_turns(windows: Windows) -> Spread:
     """Return the mean of at least two ratios, and how sure it is."""
     deviation, number = stdev(windows.ratios), len(windows.ratios)

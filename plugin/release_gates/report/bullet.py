@@ -70,7 +70,12 @@ def _numbers(row: Row) -> _Numbers | None:
     if row.bounds and row.value is not None:
         target = tuple(_edge(bound, row.unit) for bound in row.target)
         return _Numbers(
-            value=row.value, unit=row.unit, bounds=row.bounds, target=target, baseline=row.baseline
+            value=row.value,
+            unit=row.unit,
+            bounds=row.bounds,
+            target=target,
+            baseline=row.baseline,
+            interval=row.proven,
         )
     change, rule = change_of(row), row.limit.rule
     bounds = (

@@ -19,7 +19,7 @@ MOST_CURVES = 12
 WIDE = 20.0
 """Where the largest value is so many times the smallest, the values are drawn on a logarithmic scale."""
 _QUANTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|\d{3,})")
-_NAMED = re.compile(rf"(.+)\.({_QUANTILE.pattern})")
+_NAMED = re.compile(rf"(?P<name>.+)\.(?P<quantile>{_QUANTILE.pattern})(?P<phase>@.+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +73,8 @@ def curves(rows: Sequence[Row]) -> tuple[Curve, ...]:
 def _split(name: str) -> tuple[str, float | None]:
     """Return a name without its quantile, and the quantile: ``ack.p99.9`` is 0.999 of ``ack``."""
     found = _NAMED.fullmatch(name)
-    share = quantile(found[2]) if found else None
-    return (found[1], share) if found and share is not None else (name, None)
+    share = quantile(found["quantile"]) if found else None
+    return (f"{found['name']}{found['phase'] or ''}", share) if found and share is not None else (name, None)
 
 
 def _distribution(row: Row) -> dict[float, float]:

@@ -62,6 +62,14 @@ class Row:
         measurement = self.limit.measurement
         return self._converted(measurement.baseline if measurement else None)
 
+    @cached_property
+    def proven(self) -> tuple[float, float] | None:
+        """Between which ends the value is proven to be, where both are known."""
+        measurement = self.limit.measurement
+        low, high = (measurement.interval if measurement else None) or (None, None)
+        ends = self._converted(low), self._converted(high)
+        return None if ends[0] is None or ends[1] is None else (ends[0], ends[1])
+
     @property
     def unit(self) -> str:
         """The unit of the numbers."""
@@ -90,6 +98,10 @@ class Row:
         if measurement is not None:
             if measurement.baseline is not None:
                 found.append(f"baseline {figure(measurement.baseline, measurement.unit)}")
+            if measurement.interval is not None:
+                found.append(_interval(measurement.interval, measurement.unit))
+            if measurement.windows is not None:
+                found.append(f"{len(measurement.windows.ratios)} pairs of turns")
             if measurement.samples is not None:
                 found.append(f"{measurement.samples:,} samples".replace(",", " "))
             if measurement.attested:
@@ -133,6 +145,13 @@ def change_of(row: Row) -> Interval | None:
         return None
     change = (row.value - row.baseline) / abs(row.baseline) * 100
     return Interval(low=change, middle=change, high=change)
+
+
+def _interval(interval: tuple[float, float | None], unit: str) -> str:
+    low, high = interval
+    if high is None:
+        return f"at least {figure(low, unit)}, no end was seen"
+    return f"proven {figure(low, unit)} to {figure(high, unit)}"
 
 
 def _share(share: float) -> str:

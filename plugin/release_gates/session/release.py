@@ -15,6 +15,7 @@ from release_gates.errors import GateError
 from release_gates.judge.limits import allowed, matches
 from release_gates.judge.pairs import whole_spread
 from release_gates.judge.sequential import pass_tail
+from release_gates.judge.turns import FEWEST, WRONG, flaw_of_windows, spread_of_turns
 from release_gates.ledger.evidence import read_evidence
 from release_gates.ledger.history import RunView, live_in, runs
 from release_gates.ledger.measured import read_measured
@@ -148,12 +149,16 @@ def _of_gate(
 
 
 def _change(measurement: Measurement) -> Interval | None:
-    """Return the change that a paired benchmark found in %, over all its processes, with its interval."""
-    paired = measurement.paired
-    spread = None if paired is None else whole_spread(paired)
-    if paired is None or spread is None:
+    """Return the change that was found in %, over all processes or pairs of turns, with its interval."""
+    paired, windows = measurement.paired, measurement.windows
+    if paired is not None:
+        spread, tail = whole_spread(paired), pass_tail(paired.plan)
+    elif windows is not None and len(windows.ratios) >= FEWEST and not flaw_of_windows(windows):
+        spread, tail = spread_of_turns(windows), WRONG
+    else:
         return None
-    tail = pass_tail(paired.plan)
+    if spread is None:
+        return None
     low, middle, high = (math.expm1(at) * 100 for at in (spread.low(tail), spread.mean, spread.high(tail)))
     return Interval(low=low, middle=middle, high=high)
 
