@@ -22,7 +22,7 @@ import pytest
 from release_gates.probes.load import generator
 from release_gates.probes.load.frames import Frame, FrameReader, Hello
 from release_gates.probes.load.generator import Ended, Generator, Watch
-from release_gates.probes.load.plan import Phase, Plan, Threshold
+from release_gates.probes.load.plan import BLOCK_S, Phase, Plan, Threshold
 from release_gates.probes.load.recording import Recording, Tally
 
 DRIVER = [sys.executable, "-m", "release_gates.probes.load.locust_driver"]
@@ -259,6 +259,15 @@ def test_each_failure_has_its_kind(everything: Done) -> None:
         assert found + tally.failures["timeout"] == everything.seen["/" + name]  # on a host that stalls
     assert everything.of("odd").failures.keys() == {"protocol"}
     assert everything.of("odd").failures.total() >= 3
+
+
+def test_the_first_failures_are_in_the_log(everything: Done) -> None:
+    for line in (
+        "protocol: odd: response_time = None",
+        "body: refuted: not what was asked for",
+        "status: broken: ",
+    ):
+        assert 1 <= everything.log.count(line) <= 3
     assert everything.of("odd").answered == 0
 
 
@@ -285,8 +294,9 @@ def test_the_generator_tells_of_itself(everything: Done) -> None:
     assert sum(health.lag.values()) > 50
     assert 0 < health.cpu_s < health.wall_s
     assert health.asked == 1000
+    steady = range(round(0.5 / BLOCK_S), round(1.5 / BLOCK_S))
     in_steady = sum(
-        everything.recording.tally(name, range(2, 6)).requests for name in everything.recording.endpoints
+        everything.recording.tally(name, steady).requests for name in everything.recording.endpoints
     )
     assert health.offered == in_steady
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from time import monotonic
 from typing import Any
@@ -14,9 +15,11 @@ from gevent.greenlet import Greenlet
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from release_gates.probes.load.locust_driver.failures import kind_of
-from release_gates.probes.load.recorder import Channel, Recorder
+from release_gates.probes.load.recorder import Channel, FailureKind, Recorder
 
 MOST_ENDPOINTS = 1000
+MOST_TOLD = 3
+"""So many failures of a kind are in the run's log, for each endpoint."""
 
 
 class Samples:
@@ -33,6 +36,7 @@ class Samples:
         self._timeout_ms = timeout_s * 1000
         self._origin_s = math.inf
         self._channels: dict[str, Channel] = {}
+        self._seen: Counter[tuple[str, FailureKind]] = Counter()
 
     def begin(self, origin_s: float) -> None:
         """Count from now on; ``origin_s`` of the monotonic clock is the run's start."""
@@ -67,7 +71,7 @@ class Samples:
             channel.sent(at_s - latency_s if at_s > latency_s else 0.0)
             channel.took(latency_s)
         else:
-            self._odd(channel, at_s, response_time, exception, response)
+            self._odd(str(name), at_s, response_time, exception, response)
 
     def user_error(self, *, user_instance: object, **_others: object) -> None:
         """Note that a user's own code raised: a failure of what it asked last."""
@@ -94,19 +98,27 @@ class Samples:
                 self._open(endpoint).failed(at_s, "timeout")
 
     def _odd(
-        self, channel: Channel, at_s: float, response_time: object, exception: object, response: object
+        self, name: str, at_s: float, response_time: object, exception: object, response: object
     ) -> None:
         exception = _interruption() if exception is None else exception
         latency_s = _seconds(response_time)
         sent_s = max(at_s - latency_s, 0.0) if latency_s is not None else at_s
         if latency_s is not None and latency_s * 1000 > self._timeout_ms:
-            channel.failed(sent_s, "timeout")
+            self._failed(name, sent_s, "timeout", exception or f"answered after {latency_s:.3g} s")
         elif exception is not None:
-            channel.failed(sent_s, kind_of(exception, getattr(response, "status_code", 0)))
+            kind = kind_of(exception, getattr(response, "status_code", 0))
+            self._failed(name, sent_s, kind, exception)
         elif latency_s is None:
-            channel.failed(sent_s, "protocol")
+            self._failed(name, sent_s, "protocol", f"response_time = {response_time!r}")
         else:
-            channel.answered(sent_s, latency_s)
+            self._open(name).answered(sent_s, latency_s)
+
+    def _failed(self, name: str, sent_s: float, kind: FailureKind, what: object) -> None:
+        """Note a failure; the first of a kind are in the log in full."""
+        self._open(name).failed(sent_s, kind)
+        self._seen[name, kind] += 1
+        if self._seen[name, kind] <= MOST_TOLD:
+            print(f"{kind}: {name}: {what!s:.300}", flush=True)
 
     def _open(self, name: str) -> Channel:
         if name not in self._channels and len(self._channels) >= MOST_ENDPOINTS:
