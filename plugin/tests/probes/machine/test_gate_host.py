@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from fixtures.trading_system.host.reference import ENGINE, NIC, reference_facts
 from release_gates.errors import MeasurementError, ProbeUnavailable
 from release_gates.probes.machine.hosts.assessment import GateHost, Hosts
 from release_gates.probes.machine.hosts.catalogue import ids
-from release_gates.probes.machine.hosts.facts import Facts
+from release_gates.probes.machine.hosts.facts import Facts, read_facts
 from release_gates.testing import GateProject
 
 RULES = ("HL13", "HL21", "HL23")
@@ -105,12 +106,12 @@ def test_a_run_over_anything_else_is_held(tmp_path: Path, name: str) -> None:
 class StandIn:
     """The fixture ``gate``; it keeps what is told."""
 
-    def __init__(self, root: Path, facts: Facts | None, **group: object) -> None:
+    def __init__(self, root: Path, recording: Facts | None, /, **group: object) -> None:
         self.rootdir = root
         self.told: dict[str, float | str] = {}
         self._group = {**GROUP, "hosts": [], "facts": {"engine-1": "engine-1.json"}, **group}
-        if facts is not None:
-            (root / "engine-1.json").write_bytes(msgspec.json.encode(facts))
+        if recording is not None:
+            (root / "engine-1.json").write_bytes(msgspec.json.encode(recording))
 
     def settings(self, kind: type[Any]) -> Any:
         return msgspec.convert({"group": {"engine": self._group}}, kind)
@@ -129,9 +130,9 @@ class StandIn:
         self.told[name] = path.name
 
 
-def looked(root: Path, facts: Facts | None, **group: object) -> tuple[GateHost, StandIn]:
-    gate = StandIn(root, facts, **group)
-    return GateHost(gate, Hosts()), gate
+def looked(root: Path, recording: Facts | None, /, **group: object) -> tuple[GateHost, StandIn]:
+    gate = StandIn(root, recording, **group)
+    return GateHost(gate, Hosts(), root / "kept"), gate
 
 
 def test_what_is_measured_of_a_good_host(tmp_path: Path) -> None:
@@ -148,7 +149,7 @@ def test_what_is_measured_of_a_good_host(tmp_path: Path) -> None:
         "host.off": 0,
         "host.not_applicable": 0,
     }
-    assert gate.told == {**counts, "engine-1.json": "engine-1.json"}
+    assert gate.told == {**counts, "host-facts-1.json": "engine-1.json"}
 
 
 NO_EVIDENCE = {
@@ -207,6 +208,23 @@ def test_what_is_mild_or_off_is_counted(tmp_path: Path) -> None:
     assert gate.told == {"rule.HL13": "WARN nobody looked there yet"}
     host.measure()
     assert (gate.told["host.decided"], gate.told["host.tolerated"], gate.told["host.off"]) == (29, 1, 1)
+
+
+def test_a_host_of_which_nothing_is_asked_is_not_proven(tmp_path: Path) -> None:
+    off = dict.fromkeys(ids(), "not asked at all")
+    host, gate = looked(tmp_path, recorded(), off=off)
+    host.measure()
+    assert gate.told["host.decided"] == "MISSING no rule at all was decided on engine (engine-1)"
+
+
+def test_a_living_hosts_facts_are_kept(tmp_path: Path) -> None:
+    host, gate = looked(tmp_path, None, profile="ci", hosts=["local"], facts={}, engine="")
+    for rule in ids():
+        host.check(rule)
+    host.measure()
+    kept = tmp_path / "kept" / str(gate.told["host-facts-1.json"])
+    assert read_facts(kept).hostname == os.uname().nodename
+    assert gate.told["host.decided"] in {1, 2}
 
 
 def test_a_clock_that_cannot_be_told_is_missing(tmp_path: Path) -> None:

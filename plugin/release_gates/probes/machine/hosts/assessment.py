@@ -94,9 +94,9 @@ class Hosts:
 class GateHost:
     """The hosts of a gate: each rule of the catalogue, asked of all of them."""
 
-    def __init__(self, gate: Gate, hosts: Hosts) -> None:
-        """Judge by the settings of ``gate``; read each host once for the session."""
-        self._gate, self._hosts = gate, hosts
+    def __init__(self, gate: Gate, hosts: Hosts, folder: Path) -> None:
+        """Judge by the settings of ``gate``; read each host once for the session; keep facts in a folder."""
+        self._gate, self._hosts, self._folder = gate, hosts, folder
         self.settings = gate.settings(HostSettings)
 
     def check(self, rule: str) -> None:
@@ -143,14 +143,31 @@ class GateHost:
         mild = sum(not self._fails(each.severity) for each in report.findings)
         counts = (len(seen), report.decided, mild, len(report.off), len(report.inapplicable))
         for name, count in zip(COUNTS, counts, strict=True):
-            if name == "host.decided" and report.doubts:
-                undecided = ", ".join(dict.fromkeys(each.rule.id for each in report.doubts))
-                self._gate.missing(name, f"{undecided} could not be decided")
+            if name == "host.decided" and (because := self._undecided(report)):
+                self._gate.missing(name, because)
             else:
                 self._gate.measure(name, count, "count", samples=len(seen))
-        for file in dict.fromkeys(each.file for each in seen if each.file):
-            self._gate.attach(file.name, file)
+        self._attach()
         self._measure_clock()
+
+    def _attach(self) -> None:
+        """Keep the facts of every host with the evidence: those of a living one are written down."""
+        for number, each in enumerate(self._seen, 1):
+            file = each.file
+            if file is None and isinstance(each.facts, Facts):
+                file = self._folder / f"{number}-{each.facts.hostname[:64].replace('/', '-')}.json"
+                self._folder.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(msgspec.json.encode(each.facts))
+            if file is not None:
+                self._gate.attach(f"host-facts-{number}.json", file)
+
+    def _undecided(self, report: Report) -> str:
+        """Return why it cannot be said how much was decided: doubts, or a host of which nothing was."""
+        if report.doubts:
+            rules = dict.fromkeys(each.rule.id for each in report.doubts)
+            return f"{', '.join(rules)} could not be decided"
+        empty = [each.name for each in self._seen if not self._judged(each, ids()).decided]
+        return f"no rule at all was decided on {', '.join(empty)}" if empty else ""
 
     def _measure_clock(self) -> None:
         errors = []
@@ -183,13 +200,13 @@ class GateHost:
         return tuple(each.because for each in self._all if isinstance(each, Absent))
 
     def _report(self, rules: Sequence[str] = ids()) -> Report:
+        return sum((self._judged(each, rules) for each in self._seen), Report())
+
+    def _judged(self, each: Seen, rules: Sequence[str]) -> Report:
+        if not isinstance(each.facts, Facts):
+            return Report()
         severities = self.settings.severity
-        reports = (
-            judge_host(each.facts, each.profile, name=each.name, rules=rules, severities=severities)
-            for each in self._seen
-            if isinstance(each.facts, Facts)
-        )
-        return sum(reports, Report())
+        return judge_host(each.facts, each.profile, name=each.name, rules=rules, severities=severities)
 
     def _require_whole(self) -> None:
         """Raise the first host's error; end as INCONCLUSIVE where facts are absent or stale."""

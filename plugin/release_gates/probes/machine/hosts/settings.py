@@ -25,6 +25,12 @@ _VALUES = (
 )
 """Fields of a group that replace what its profile says, where policy gives them."""
 
+_POSITIVE = (
+    *("clock_budget_us", "clock_age_s", "interrupts_per_s", "nofile", "rtprio", "rmem_max", "wmem_max"),
+    "somaxconn",
+)
+_MOST = 1 << 40
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of policy; a key that is not known is a mistake."""
@@ -102,10 +108,17 @@ class HostGroup(Part, frozen=True, kw_only=True):
             check_nic(nic)
         _check_list("isolated", self.isolated)
         self._check_rules()
-        for where in self.hugepages or ():
+        self._check_values()
+
+    def _check_values(self) -> None:
+        for where, pages in (self.hugepages or {}).items():
             node, _, size = where.partition("/")
-            if not (node.removeprefix("node").isdecimal() and size.endswith("kB")):
-                raise ValueError(f"hugepages: {where!r} is not of the form node0/2048kB")
+            if not (node.removeprefix("node").isdecimal() and size.endswith("kB") and pages > 0):
+                raise ValueError(f"hugepages: {where!r} = {pages} is not of the form node0/2048kB, above 0")
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if value is not None and not 0 < value <= _MOST:
+                raise ValueError(f"{name} = {value:g}: must be above 0, and a number that can be exceeded")
 
     def _check_rules(self) -> None:
         for key, rules in (("off", self.off), ("absent", self.absent), ("on", self.on)):
