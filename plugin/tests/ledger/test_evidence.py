@@ -8,6 +8,7 @@ import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,6 +21,10 @@ from release_gates.model.candidate import Artifact, ReleaseCandidate
 from release_gates.model.evidence import Evidence, HostFacts, RunHeader, TestRecord
 from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import Outcome
+from release_gates.model.series import Series
+from release_gates.model.share import Share
+from release_gates.model.tail import Blocks, Tail
+from release_gates.model.windows import Windows
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 HOST = HostFacts(
@@ -206,6 +211,23 @@ def test_garbage_after_the_last_whole_line_is_no_tear(tmp_path: Path) -> None:
             read_evidence(path)
 
 
+def facts_with(number: float) -> tuple[dict[str, Any], ...]:
+    """What may stand behind a value, with one such number in it."""
+    return (
+        {"interval": (1.0, number)},
+        {"series": Series(at_s=(1.0,), values=(number,))},
+        {"series": Series(at_s=(number,), values=(1.0,))},
+        {"windows": Windows(length_s=1.0, ratios=(number,))},
+        {"share": Share(length_s=number, of=(1,), hits=(0,))},
+        {"tail": Tail(quantile=number, samples=1, over={})},
+        {
+            "tail": Tail(
+                quantile=0.5, samples=1, over={}, blocks=Blocks(length_s=number, samples=(1,), over={})
+            )
+        },
+    )
+
+
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_number_that_json_cannot_keep_is_refused_when_written(tmp_path: Path, number: float) -> None:
     writer = EvidenceWriter(tmp_path / "e.jsonl", HEADER)
@@ -214,6 +236,7 @@ def test_number_that_json_cannot_keep_is_refused_when_written(tmp_path: Path, nu
         {"measurements": (Measurement(name="m", value=1.0, baseline=number),)},
         {"measurements": (Measurement(name="m", value=1.0, distribution={"p50": number}),)},
         {"duration_s": number},
+        *({"measurements": (Measurement(name="m", value=1.0, **facts),)} for facts in facts_with(number)),
     )
     for change in bad:
         with pytest.raises(EvidenceError, match="evidence-not-finite"):
@@ -232,6 +255,7 @@ def test_nothing_is_written_after_the_end(tmp_path: Path) -> None:
 FILE_LIMIT = """
 import resource, signal, sys
 from pathlib import Path
+from typing import Any
 sys.path[:0] = [sys.argv[2]]
 from test_evidence import HEADER, EvidenceError, EvidenceWriter, record
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -16,6 +17,8 @@ from release_gates.policy.grammar import parse_limit
 from release_gates.report.bullet import bullet
 from release_gates.report.curve import curves
 from release_gates.report.rows import Row
+
+from .sample import ms, only
 
 
 def row_of(measurement: Measurement, limit: str = "", *, baseline: str = "") -> Row:
@@ -63,6 +66,15 @@ def test_turns_tell_the_change_and_its_ends() -> None:
     row = row_of(measured, baseline="<= 5 %")
     assert row.limit.judged.measured == "+0.49 % (-1.0 % to +2.0 %)"
     assert "4 pairs of turns" in row.facts
+
+
+def test_the_release_tells_turns_as_a_change(tmp_path: Path) -> None:
+    windows = Windows(length_s=3.0, ratios=(0.0, 0.01, -0.01, 0.02))
+    measured = ms("a.p95", 5.0, baseline=5.0, windows=windows)
+    (limit,) = only(tmp_path, '"a.p95" = { baseline = "<= 5 %" }', measured).release().limits
+    assert limit.change is not None
+    assert limit.change.low < limit.change.middle == pytest.approx(0.5, abs=0.01)
+    assert limit.change.high == pytest.approx(2.0, abs=0.1)
 
 
 def test_quantiles_of_a_phase_are_one_curve() -> None:
