@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from release_gates.errors import MeasurementError, ProbeUnavailable
 from release_gates.probes.machine.hosts.assessment import GateHost, Hosts
 from release_gates.probes.machine.hosts.catalogue import ids
 from release_gates.probes.machine.hosts.facts import Facts, read_facts
+from release_gates.probes.machine.hosts.settings import HostSettings
 from release_gates.testing import GateProject
 
 RULES = ("HL13", "HL21", "HL23")
@@ -237,3 +240,23 @@ def test_a_rule_that_nobody_knows(tmp_path: Path) -> None:
     host, _ = looked(tmp_path, recorded())
     with pytest.raises(MeasurementError, match="no rule bears the name HL31"):
         host.check("HL31")
+
+
+def test_the_guide_is_policy_that_loads_and_a_suite_that_runs() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "infra-gate.md").read_text(encoding="utf-8")
+    for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL):
+        host = tomllib.loads(block)["gate"]["host"]["host"]
+        msgspec.convert(host, HostSettings)
+    (suite,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    ours = (Path(__file__).parents[4] / "suites" / "infra" / "test_host.py").read_text(encoding="utf-8")
+    for line in ("gate_host.check(rule)", "gate_host.measure()", 'pytest.mark.parametrize("rule", ids())'):
+        assert line in suite
+        assert line in ours
+    assert set(ids()) <= set(spelt(page)), "every rule is in the table"
+
+
+def spelt(page: str) -> list[str]:
+    """Return the rules that the page's table names, ranges spelt out."""
+    found = re.findall(r"^\| (HL\d\d)(?:( to |, )(HL\d\d))?", page, re.MULTILINE)
+    spans = [(int(low[2:]), int(high[2:]) if high else int(low[2:])) for low, _, high in found]
+    return [f"HL{number:02}" for low, high in spans for number in range(low, high + 1)]
