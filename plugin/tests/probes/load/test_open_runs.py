@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Generator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from release_gates.probes.load.buckets import seconds_of
 from release_gates.probes.load.generator import Ended
-from release_gates.probes.load.plan import Phase, Threshold
+from release_gates.probes.load.open.connector import Connector
+from release_gates.probes.load.open.driver import Driver
+from release_gates.probes.load.open.user import User
+from release_gates.probes.load.plan import Phase, Plan, Threshold
+from release_gates.probes.load.recorder import Recorder
+from release_gates.probes.load.traffic import Answer, Request
 
 pytest.importorskip("uvloop")
 pytest.importorskip("httptools")
@@ -211,6 +217,34 @@ def test_what_cannot_be_sent_is_counted(serve, drive) -> None:
     assert failures.total() == 50
     assert set(failures) == {"timeout", "late", "dropped"}
     assert run.recording.condition(ALL).asked == 50
+
+
+def test_a_generator_that_overslept_looks_for_answers_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up: list[int] = []
+    monkeypatch.setattr(User, "expired", lambda user: given_up.append(user.number))
+
+    def traffic(_user: int) -> Generator[Request, Answer, None]:
+        while True:
+            yield Request("any")
+
+    async def sweeps() -> AsyncIterator[int]:
+        phases = (Phase(tag="a", seconds=60, rate=1),)
+        plan = Plan(target="http://127.0.0.1:1", root=str(tmp_path), phases=phases, connections=2)
+        driver = Driver(plan, cast("Connector", None), traffic, Recorder(()))
+        driver.users[1].deadline_s = 1.0
+        driver._sweep_due = 0.9
+        for at_s in (0.91, 3.0, 3.06, 3.1):
+            driver._sweep(at_s)
+            yield len(given_up)
+        driver.close()
+
+    async def counts() -> list[int]:
+        return [count async for count in sweeps()]
+
+    assert asyncio.run(counts()) == [0, 0, 1, 2]
+    assert set(given_up) == {1}
 
 
 def test_a_target_that_dies_is_failures_to_the_end(serve, drive) -> None:
