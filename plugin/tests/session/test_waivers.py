@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -211,3 +212,20 @@ def test_a_waiver_that_ends_during_the_run_does_not_count(project: GateProject) 
     result = project.run()
     assert not result.promotes, result.output
     assert "waiver w0 does not count: it expired at" in _flat(result.sentences)
+
+
+def test_allure_and_every_report_show_it_as_waived(project: GateProject) -> None:
+    pytest.importorskip("allure_pytest")
+    waivers(project, {})
+    suite(project, book="pass")
+    assert project.run("--alluredir=results").status == 0
+    found = [json.loads(path.read_text()) for path in (project.root / "results").glob("*-result.json")]
+    (speed,) = (each for each in found if "test_speed" in each["fullName"])
+    assert speed["status"] == "skipped"
+    assert "WAIVED: order.time is 6 ms" in speed["statusDetails"]["message"]
+    assert [step["status"] for step in speed["steps"]] == ["skipped", "passed"]
+    assert [(link["type"], link["url"]) for link in speed["links"]] == [("issue", OWN["ticket"].strip('"'))]
+    for form in ("html", "markdown", "junit", "github"):
+        told = _flat(project.cli("report", "staging", "--format", form).output)
+        assert "waived by bob until the end of" in told, form
+        assert "PROMOTE with 1 waiver" in told, form
