@@ -30,26 +30,17 @@ _OF_OTHERS = re.compile(
 _WORDS = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"://")
 _WORD = re.compile(rb"(?i:pass|pwd|secret|token|key|credential)|://")
 _PLUGINS = {
-    "gitlab_token.GitLabTokenDetector": (
-        b"glpat-",
-        b"gldt-",
-        b"glft-",
-        b"glsoat-",
-        b"glrt-",
-        b"glcbt-",
-        b"glptt-",
-    ),
-    "openai.OpenAIDetector": (b"T3BlbkFJ",),
-    "pypi_token.PypiTokenDetector": (b"pypi-Ag",),
-    "sendgrid.SendGridDetector": (b"SG.",),
-    "slack.SlackDetector": (b"hooks.slack.com/services/",),
-    "square_oauth.SquareOAuthDetector": (b"sq0csp-",),
-    "stripe.StripeDetector": (b"k_live_",),
-    "azure_storage_key.AzureStorageKeyDetector": (b"AccountKey=",),
-    "npm.NpmDetector": (b"_authToken",),
+    "gitlab_token.GitLabTokenDetector": rb"gl(?:pat|dt|ft|soat|rt|cbt|ptt)-",
+    "openai.OpenAIDetector": rb"T3BlbkFJ",
+    "pypi_token.PypiTokenDetector": rb"pypi-Ag",
+    "sendgrid.SendGridDetector": rb"SG\.",
+    "slack.SlackDetector": rb"hooks\.slack\.com/services/",
+    "square_oauth.SquareOAuthDetector": rb"sq0csp-",
+    "stripe.StripeDetector": rb"k_live_",
+    "azure_storage_key.AzureStorageKeyDetector": rb"AccountKey=",
+    "npm.NpmDetector": rb"_authToken",
 }
 """Plugins of detect-secrets that know exact shapes, each with what every such shape holds."""
-_TRIGGERS = tuple(trigger for triggers in _PLUGINS.values() for trigger in triggers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +85,13 @@ class Search:
             yield Secret(path=path, kind=kind, line=at)
 
     def _in_text(self, path: str, piece: bytes, line: int, settings: bool) -> Iterator[tuple[str, int]]:
-        if any(prefix in piece for prefix in secret_patterns.IN_TEXTS):
+        if any(start.search(piece) for start in secret_patterns.IN_TEXTS):
             for kind, at in secret_patterns.placed(piece):
                 yield kind, line + piece.count(b"\n", 0, at)
-        if any(trigger in piece for trigger in _TRIGGERS):
-            for triggers, kind, is_one in self._shapes:
-                for at, text in self._suspects(piece, triggers):
-                    if is_one(text):
-                        yield kind, line + piece.count(b"\n", 0, at)
+        for trigger, kind, is_one in self._shapes:
+            for found in trigger.finditer(piece):
+                if is_one(self._line_at(piece, found.start())):
+                    yield kind, line + piece.count(b"\n", 0, found.start())
         if settings:
             for at, text in self._suspects_of_words(piece):
                 if kind := self._setting(path, text):
@@ -113,13 +103,6 @@ class Search:
         if any(secret_patterns.is_secret_value(each) and " " not in each for each in self._words(path, text)):
             return "a password or key"
         return next(secret_patterns.in_bytes(text.encode()), "") if "://" in text else ""
-
-    def _suspects(self, piece: bytes, triggers: tuple[bytes, ...]) -> Iterator[tuple[int, str]]:
-        for trigger in triggers:
-            at = piece.find(trigger)
-            while at >= 0:
-                yield at, self._line_at(piece, at)
-                at = piece.find(trigger, at + 1)
 
     def _suspects_of_words(self, piece: bytes) -> Iterator[tuple[int, str]]:
         lowered = piece.lower()
@@ -149,9 +132,9 @@ def is_configuration(path: str) -> bool:
 
 
 @cache
-def shapes() -> tuple[tuple[tuple[bytes, ...], str, Callable[[str], bool]], ...]:
-    """Return the triggers of each plugin of detect-secrets, the kind that it finds, and what asks it."""
-    return tuple((triggers, *_asked(name)) for name, triggers in _PLUGINS.items())
+def shapes() -> tuple[tuple[re.Pattern[bytes], str, Callable[[str], bool]], ...]:
+    """Return the trigger of each plugin of detect-secrets, the kind that it finds, and what asks it."""
+    return tuple((re.compile(trigger), *_asked(name)) for name, trigger in _PLUGINS.items())
 
 
 @cache
