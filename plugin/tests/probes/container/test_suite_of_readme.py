@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 from unittest.mock import create_autospec
 
+import msgspec
+
 from release_gates.probes.container.catalogue import CATALOGUE
 from release_gates.probes.container.gate_container import GateContainer
+from release_gates.probes.container.settings import ContainerSettings
 
 README = Path(__file__).parents[4] / "README.md"
 
@@ -30,3 +34,15 @@ def test_every_rule_is_asked_once() -> None:
     calls = [*gate.dockerfile.mock_calls, *gate.image.mock_calls, *gate.running.mock_calls]
     assert sorted(call.args[0] for call in calls) == sorted(CATALOGUE)
     gate.measure_size.assert_called_once_with()
+
+
+def test_the_settings_of_the_readme_are_settings() -> None:
+    (block,) = (
+        each
+        for each in README.read_text().split("```toml\n")
+        if each.startswith("[gate.container.container]")
+    )
+    said = tomllib.loads(block.partition("```")[0])["gate"]["container"]["container"]
+    settings = msgspec.convert(said, ContainerSettings, strict=True)
+    assert settings.accepted
+    assert settings.service
