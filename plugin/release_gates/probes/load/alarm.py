@@ -9,11 +9,12 @@ from functools import partial
 from release_gates.judge.early import ENOUGH, Stakes
 from release_gates.model.limit import Bound, LimitRule
 from release_gates.model.units import convert, dimension
+from release_gates.probes.load.health import unfit
 from release_gates.probes.load.limits import bounds_of, quantile_of, rules_for, threshold_of
 from release_gates.probes.load.measuring import SHARES
 from release_gates.probes.load.plan import BLOCK_S, Plan
 from release_gates.probes.load.recording import Recording, Tally
-from release_gates.probes.load.scopes import Scope, scopes
+from release_gates.probes.load.scopes import Scope, judged, scopes, spans
 
 
 @dataclass(slots=True)
@@ -47,15 +48,19 @@ class Alarm:
         self._rules = tuple(rule for rule in rules if rule.abort and rule.limit is not None)
         self._plan = plan
         self._scopes = scopes(plan.phases)
+        self._judged = tuple(block for tag in judged(plan.phases) for block in spans(plan.phases)[tag])
         self._bets: dict[str, tuple[Bet, ...]] = {}
 
     def reason(self, recording: Recording, at_s: float) -> str:
-        """Return the measurement for which the run may end now, "" to go on."""
+        """Return the measurement for which the run may end now, "" to go on.
+
+        While the generator is not fit, nothing is known of the target, and nothing ends.
+        """
         for endpoint in recording.endpoints if self._rules else ():
             if endpoint not in self._bets:
                 self._bets[endpoint] = tuple(self._against(endpoint))
             for bet in self._bets[endpoint]:
-                if bet.look(recording, at_s):
+                if bet.look(recording, at_s) and not unfit(recording.condition(self._judged)):
                     return bet.name
         return ""
 

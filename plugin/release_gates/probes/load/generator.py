@@ -28,6 +28,8 @@ DRIVERS = {
 PASSED_ON = ("PATH", "LANG", "TZ", "HOME", "VIRTUAL_ENV")
 """The environment variables that a generator gets to see: no keys, no ledger."""
 
+PRIORITY = 1
+"""Of real time, for who may: requests leave when they are due on a busy host too."""
 TICK_S = 0.1
 GRACE_S = 2.0
 """So long a generator has between TERM and KILL."""
@@ -101,6 +103,9 @@ class Generator:
             pass_fds=(send,),
             start_new_session=True,
         )
+        if all(phase.rate > 0 for phase in self._plan.phases):  # a closed loop takes all that it gets
+            with suppress(PermissionError, ProcessLookupError):
+                os.sched_setscheduler(child.pid, os.SCHED_RR, os.sched_param(PRIORITY))
         if child.stdin is not None:
             with suppress(BrokenPipeError):  # it has ended already: there will be no last frame
                 child.stdin.write(msgspec.json.encode(self._plan) + b"\n")

@@ -133,7 +133,7 @@ def _value_s(total: Tally, share: float, timeout_s: float) -> float:
     value_s = quantile(total.buckets + failed, share)
     if value_s is None:
         raise AssertionError("a quantile is asked for where there are requests")
-    return value_s
+    return timeout_s if failed and bucket_of(value_s) == bucket_of(timeout_s) else value_s
 
 
 def _share(name: str, hits: tuple[int, ...], samples: Samples) -> Measurement:
