@@ -52,7 +52,12 @@ FEW, ENOUGH_STALLS = 4, 60
 def rows(quick: bool) -> list[Row]:
     """Simulate runs of every pattern, on the limit and off it, whole and watched; then drifts."""
     runs, random = (100 if quick else 400), Random(6)
-    return [*verdicts(runs, random), *early(runs, random), *drifts(20 if quick else 60, random)]
+    return [
+        *verdicts(runs, random),
+        *unseen(runs, random),
+        *early(runs, random),
+        *drifts(20 if quick else 60, random),
+    ]
 
 
 def verdicts(runs: int, random: Random) -> Iterator[Row]:
@@ -75,6 +80,14 @@ def verdicts(runs: int, random: Random) -> Iterator[Row]:
             ]
             wrong = [each is not right for each in found]
             yield share(f"{name} the limit, {pattern.name}: no {right}", wrong, bar)
+
+
+def unseen(runs: int, random: Random) -> Iterator[Row]:
+    """Tell what no judge can know: runs in which one stall is expected, longer than those reckoned with."""
+    pattern = Pattern("1 s stalls at random", 1.0)
+    found = [judged(0.01, 0.01, pattern, length_s(0.01, pattern, 1), random) for _ in range(runs)]
+    passed = [each is Outcome.PASS for each in found]
+    yield share("on the limit, one stall of 1 s expected, p99: wrong PASS", passed, None)
 
 
 def early(runs: int, random: Random) -> Iterator[Row]:

@@ -66,7 +66,7 @@ def judge_share(measurement: Measurement, share: Share, limit: Limit) -> Iterato
 
 def flaw_of_tail(tail: Tail, blocks: Blocks) -> str:
     """Return why a quantile's blocks cannot be what was counted; "" for sound ones."""
-    if not 0 < tail.quantile < 1:
+    if not 0 < tail.quantile <= 1 - _CLOSE:
         return f"{tail.quantile} is no quantile"
     if (total := sum(blocks.samples)) != tail.samples:
         return f"its blocks hold {total} samples, and it rests on {tail.samples}"

@@ -282,3 +282,8 @@ def test_one_failure_ends_a_run_that_may_have_none() -> None:
     assert (
         e_value([100] * 4, [0] * 4, BLOCK_S, 0.0) < ENOUGH <= e_value([100] * 4, [0, 0, 1, 0], BLOCK_S, 0.0)
     )
+
+
+@pytest.mark.parametrize("quantile", [0.0, 1.0, -1.0, 1.5, math.nan, 1 - 1e-15])
+def test_a_quantile_that_is_none_is_an_error(quantile: float) -> None:
+    assert judged(latency(minutes(1), quantile)).outcome is Outcome.ERROR
