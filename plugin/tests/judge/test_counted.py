@@ -251,13 +251,22 @@ def test_nobody_is_worth_more_than_himself(blocks: list[tuple[int, int]]) -> Non
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=80), st.floats(0.0001, 0.5))
-def test_looking_all_the_time_is_looking_at_the_end(blocks: list[tuple[int, int]], allowed: float) -> None:
+def test_who_looks_all_the_time_sees_what_is_judged_in_the_end(
+    blocks: list[tuple[int, int]], allowed: float
+) -> None:
     stakes = Stakes(allowed, BLOCK_S)
+    seen = [stakes.value]
     for samples, over in blocks:
         stakes.add(samples, min(samples, over))
+        seen.append(stakes.value)
     over = [min(samples, over) for samples, over in blocks]
-    assert stakes.value == e_value([samples for samples, _ in blocks], over, BLOCK_S, allowed)
-    assert stakes.value >= 0
+    assert max(seen) == e_value([samples for samples, _ in blocks], over, BLOCK_S, allowed)
+    assert min(seen) >= 0
+
+
+def test_what_came_after_the_end_takes_nothing_back() -> None:
+    ended = latency([25, 25, 0, 0, 0, 0], stopped="a.p99")
+    assert judged(ended).outcome is Outcome.FAIL
 
 
 @pytest.mark.parametrize("allowed", [0.05, 0.01])
