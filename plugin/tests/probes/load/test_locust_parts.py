@@ -238,6 +238,29 @@ def test_no_request_is_cut_off_where_users_stop_in_a_busy_process() -> None:
     assert said[0] == said[1] > 0
 
 
+def test_a_target_that_cannot_be_reached_has_its_sentence() -> None:
+    said = in_locust(
+        """
+        import socket
+        from release_gates.probes.load.locust_driver.reach import reach
+        silent = socket.create_server(("127.0.0.1", 0))  # takes connections, says nothing
+        port = silent.getsockname()[1]
+        print(json.dumps([
+            refused(reach, f"http://127.0.0.1:{port}", "", 5),
+            refused(reach, "http://no-such-host.invalid", "", 5),
+            refused(reach, f"https://127.0.0.1:{port}", "", 0.2),
+            refused(reach, f"https://127.0.0.1:{port}", "/no/such/ca.pem", 0.2),
+            refused(reach, "tcp://127.0.0.1", "", 5),
+        ]))
+        """
+    )
+    assert said[0] == ""
+    assert "no-such-host.invalid" in said[1]
+    assert "within 0.2 s" in said[2]
+    assert "/no/such/ca.pem: no file of certificates" in said[3]
+    assert "has no host or no port" in said[4]
+
+
 def test_only_the_target_is_loaded() -> None:
     said = in_locust(
         """

@@ -343,6 +343,11 @@ def test_a_shape_wins(target: Target, tmp_path: Path) -> None:
 
 
 BREAKS = {
+    "users that come too slowly": (
+        "    class Slow(Polite):\n        def __init__(self, environment):\n            super().__init__(environment)\n"
+        "            import gevent; gevent.sleep(60)\n",
+        "phase warmup: 1 of 2 users at its end",
+    ),
     "a shape that is too short": (
         "    class Short(LoadTestShape):\n        def tick(self):\n            return None\n",
         "shape Short: ended after",
@@ -377,20 +382,20 @@ BREAKS = {
 @pytest.mark.parametrize("name", BREAKS)
 def test_less_than_was_asked_for_is_no_run(target: Target, tmp_path: Path, name: str) -> None:
     addition, because = BREAKS[name]
-    phases = (Phase(tag="steady", seconds=30, users=2),)
-    done = drive(target, tmp_path, USER + "\n" + addition, phases=phases, user_classes=())
+    phases = (Phase(tag="warmup", seconds=1, users=2), Phase(tag="steady", seconds=30, users=2))
+    done = drive(target, tmp_path, USER + "\n" + addition, phases=phases)
     assert done.ended.how == "failed", done.log
     assert because in done.ended.because
 
 
 def test_workers_tell_all_samples(target: Target, tmp_path: Path) -> None:
     done = drive(
-        target, tmp_path, USER, processes=2, phases=(Phase(tag="steady", seconds=1.0, users=4, rate=100),)
+        target, tmp_path, USER, processes=2, phases=(Phase(tag="steady", seconds=3.0, users=4, rate=100),)
     )
     assert done.ended == Ended(how="finished"), done.log
     assert done.of("ok").requests == done.seen["/ok"] > 0
     health = done.recording.condition(ALL)
-    assert health.asked == 100
+    assert health.asked == 300
     assert sum(health.lag.values()) > 100  # of two processes
     assert 0 < health.cpu_s < health.wall_s
 

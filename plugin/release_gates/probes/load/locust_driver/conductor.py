@@ -14,6 +14,8 @@ from locust.runners import MasterRunner, Runner
 
 from release_gates.probes.load.plan import Phase, Plan
 
+ALIVE = 0.99
+"""With fewer of its users than that, a run is not the one that was asked for."""
 LOOSE_S = 5.0
 """locust asks a shape once a second: so far its end may be from the profile's."""
 JUMP_S = 0.2
@@ -28,6 +30,7 @@ class Conductor:
         self._runner: Runner = environment.runner
         self._plan = plan
         self._origin_s = math.inf
+        self._late = ""
         self._steps: Greenlet[[], None] | None = None
         self._spawning: Greenlet[..., None] | None = None
         self._shape = None if environment.shape_class is None else Shape(environment.shape_class)
@@ -46,16 +49,19 @@ class Conductor:
             if greenlet is not None:
                 greenlet.kill()
 
-    def over(self, now_s: float) -> bool:
-        """Tell whether the plan is over at a time of the monotonic clock."""
+    def over(self) -> bool:
+        """Tell whether the plan is over; a shape is, within bounds, when it says so."""
         if self._shape is None:
-            return now_s >= self._origin_s + self._plan.seconds
+            return self._steps is not None and self._steps.successful()
         ended_s = self._shape.ended_s
         return ended_s is not None and abs(ended_s - self._origin_s - self._plan.seconds) <= LOOSE_S
 
     def trouble(self, now_s: float) -> str:
-        """Return a sentence where a shape is shorter or longer than the plan's phases, which judge it."""
-        if self._shape is None or self.over(now_s):
+        """Return a sentence where users came late, or a shape is no match for the phases, which judge it."""
+        if self._shape is None:
+            failed = self._steps is not None and self._steps.ready() and not self._steps.successful()
+            return "users could not be started: the traceback is in the log" if failed else self._late
+        if self.over():
             return ""
         whole_s = self._plan.seconds
         advice = f"let its tick() return None after {whole_s:g} s, or change the phases"
@@ -75,6 +81,16 @@ class Conductor:
                 self._start(last, abs(last - first) / phase.seconds)
             end_s, there = end_s + phase.seconds, last
             gevent.sleep(max(end_s - monotonic(), 0))
+            self._check(phase, last)
+
+    def _check(self, phase: Phase, users: int) -> None:
+        """See at a phase's end whether all of its users are there; only stopping them may take longer."""
+        there = self._runner.user_count
+        if there < ALIVE * users:
+            self._late = self._late or (
+                f"phase {phase.tag}: {there} of {users} users at its end; the generator could not start them "
+                "in time: give the ramp more seconds, or the profile more processes"
+            )
 
     def _users(self, phase: Phase) -> tuple[int, int]:
         """Return a phase's users at its start and end; a rate alone is that of all connections."""

@@ -109,7 +109,7 @@ class _Run:
         while not self._done():
             self._stopped.wait(TELL_S)
             self._tell()
-        whole = self._conductor.over(monotonic()) and not self._stopped.is_set()
+        whole = self._conductor.over() and not self._stopped.is_set()
         trouble = self._trouble()
         self._conductor.end()
         self._conclude(self._plan.timeout_s if whole and not trouble else 0.0)
@@ -119,7 +119,7 @@ class _Run:
         return Bye(reason="finished" if whole else "stopped")
 
     def _done(self) -> bool:
-        return self._stopped.is_set() or self._conductor.over(monotonic()) or bool(self._trouble())
+        return self._stopped.is_set() or self._conductor.over() or bool(self._trouble())
 
     def _trouble(self) -> str:
         return self._crew.trouble() or self._conductor.trouble(monotonic())

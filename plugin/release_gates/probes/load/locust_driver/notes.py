@@ -11,13 +11,12 @@ from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, Runner
 
 from release_gates.probes.load.frames import Progress
 from release_gates.probes.load.locust_driver import engine
+from release_gates.probes.load.locust_driver.conductor import ALIVE
 from release_gates.probes.load.locust_driver.pulse import Pulse
 from release_gates.probes.load.locust_driver.samples import Samples
 from release_gates.probes.load.plan import BLOCK_S, Plan
 from release_gates.probes.load.recorder import Recorder
 
-ALIVE = 0.99
-"""With fewer of its users than that, a run is not the one that was asked for."""
 LEAVING_S = 1.0
 """So long users have to leave after all answers were due."""
 
