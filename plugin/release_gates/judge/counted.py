@@ -60,6 +60,7 @@ def judge_share(measurement: Measurement, share: Share, limit: Limit) -> Iterato
             window_s=limit.window_s,
             stopped=share.stopped,
             broke="are counted",
+            stalls=False,
         )
         yield _judge_share(question, counts, bound)
 
@@ -109,6 +110,7 @@ def _judge_share(question: Question, counts: Counts, bound: Bound) -> Finding:
             window_s=question.window_s,
             stopped=question.stopped,
             broke="are not counted",
+            stalls=False,
         )
         return judge_counts(below, counts.mirrored())
     return judge_counts(question, counts)
