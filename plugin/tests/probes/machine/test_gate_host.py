@@ -16,9 +16,10 @@ import pytest
 from fixtures.trading_system.host.defects import DEFECTS, said, wrote
 from fixtures.trading_system.host.reference import ENGINE, NIC, reference_facts
 from release_gates.errors import MeasurementError, ProbeUnavailable
-from release_gates.probes.machine.hosts.assessment import GateHost, Hosts
+from release_gates.probes.machine.hosts.assessment import GateHost
 from release_gates.probes.machine.hosts.catalogue import ids
 from release_gates.probes.machine.hosts.facts import Facts, read_facts
+from release_gates.probes.machine.hosts.seen import Hosts
 from release_gates.probes.machine.hosts.settings import HostSettings
 from release_gates.testing import GateProject
 

@@ -137,6 +137,58 @@ def test_whoever_may_not_read_gets_no_pass() -> None:
     assert done.stdout.decode().splitlines() == [f"@n ! {inside}/file", f"@n ! {inside}/*"]
 
 
+@pytest.mark.parametrize(
+    ("host", "program_", "arguments"),
+    [
+        (
+            "kubectl://engine-0?namespace=trading&container=engine",
+            "kubectl",
+            "-n trading -c engine exec engine-0 --",
+        ),
+        ("podman://engine", "podman", "exec engine"),
+    ],
+)
+def test_transports_that_are_not_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, program_: str, arguments: str
+) -> None:
+    """What kubectl and podman would be given: a stand-in checks its words, and runs the rest here."""
+    stand_in = tmp_path / program_
+    count = len(arguments.split())
+    stand_in.write_text(
+        "#!/bin/sh\n"
+        f'words=; for i in $(seq {count}); do words="$words${{words:+ }}$1"; shift; done\n'
+        f'[ "$words" = "{arguments}" ] || {{ echo "wrong: $words" >&2; exit 9; }}\nexec "$@"\n'
+    )
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert read_host(Look(host=host)).hostname == os.uname().nodename
+
+
+@pytest.mark.parametrize(
+    ("group", "pids", "said"),
+    [
+        ("/system.slice/engine.service", ["11", "12", "13"], ""),
+        ("/", [], "the unit does not run: /"),
+        ("", [], "the unit does not run: "),
+        ("Failed to connect to bus", [], "the unit does not run: Failed to connect to bus"),
+    ],
+)
+def test_a_unit_is_all_processes_of_its_group(tmp_path: Path, group: str, pids: list[str], said: str) -> None:
+    folder = tmp_path / "fs/system.slice/engine.service"
+    (folder / "workers").mkdir(parents=True)
+    (tmp_path / "fs/cgroup.procs").write_text("1\n")
+    (folder / "cgroup.procs").write_text("11\n12\n")
+    (folder / "workers/cgroup.procs").write_text("13\n")
+    script = build_script("@n", engine="engine.service")
+    asking = script[script.index("o=; g=$(systemctl") : script.index("tell engine")]
+    stand_in = f'systemctl() {{ echo "{group}"; }}\n'
+    code = stand_in + asking.replace("/sys/fs/cgroup", str(tmp_path / "fs")) + 'echo "$s"; echo "$o"'
+    done = subprocess.run(["/bin/sh", "-c", code], capture_output=True, check=True, text=True)
+    status, *lines = done.stdout.rstrip("\n").split("\n")
+    assert (status == "0") == bool(pids)
+    assert sorted(lines) == (pids or [said.rstrip()]) or lines == [said]
+
+
 # -- a container with nothing but busybox ---------------------------------------------------------
 
 

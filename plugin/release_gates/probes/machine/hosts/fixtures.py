@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from release_gates.probes.machine.hosts.assessment import Gate, GateHost, Hosts
+from release_gates.probes.machine.hosts.assessment import Gate, GateHost
+from release_gates.probes.machine.hosts.seen import Hosts
 
 
 @pytest.fixture(scope="session")
