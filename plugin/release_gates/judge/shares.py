@@ -4,8 +4,8 @@ A limit allows a share: one of a hundred for a p99, 0.1 % for an error rate. FAI
 by chance in fewer than ``WRONG`` of the cases that lie on the limit, PASS if so few would; the samples
 count as many as they are worth (`judge.clusters`). PASS of a latency asks for one thing more: had stalls of
 ``STALL_S`` seconds broken the limit, which nobody saw, one of them would have been seen (but for ``UNSEEN``).
-A clean minute proves a p99; a p99.9 takes ten. A request that fails does so by itself: 3,000 without one prove
-0.1 %.
+A clean minute proves a p99; a p99.9 takes ten. A request that fails does so by itself: 3,000 without one
+prove 0.1 %.
 """
 
 from __future__ import annotations
