@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from release_gates import TOOL
@@ -41,6 +43,8 @@ def program(
 
     Exit status: 0 for yes, 1 for HOLD (broken) or a plain no, 10 for HOLD (not proven), 2 for an error.
     """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        context.color = False
     context.obj = project_from(gate_policy, gate_candidate, gate_ledger, json=as_json)
 
 
@@ -68,6 +72,7 @@ for command in (
     ledgers.first_release,
     ledgers.invalidate,
     ledgers.verify,
+    ledgers.approve,
     ledgers.promote,
     reporting.report,
 ):

@@ -21,7 +21,7 @@ from release_gates.model.evidence import Evidence, TestRecord
 from release_gates.model.gate import GateSpec, observed
 from release_gates.model.limit import LimitRule
 from release_gates.model.outcome import Outcome, worst
-from release_gates.model.verdict import GateJudgement, LimitJudgement, TestProblem
+from release_gates.model.verdict import GateJudgement, LimitJudgement, TestProblem, unmeasured
 
 PHASES = frozenset({"setup", "call", "teardown"})
 NAMED = 3
@@ -225,7 +225,7 @@ def _unmeasured(rule: LimitRule) -> LimitJudgement:
     return LimitJudgement(
         name=rule.name,
         outcome=Outcome.MISSING,
-        because=f"nothing measured {rule.name}; the policy asks for {allowed(rule)}",
+        because=unmeasured(rule.name, allowed(rule)),
         measured="-",
         allowed=allowed(rule),
     )

@@ -13,6 +13,11 @@ from release_gates.model.record import SCHEMA, Record
 from release_gates.model.waiver import Waived, WaiverUse
 
 
+def unmeasured(name: str, allowed: str) -> str:
+    """Return what is said of a rule that nothing was measured for."""
+    return f"nothing measured {name}; the policy asks for {allowed}"
+
+
 class LimitJudgement(Record, frozen=True, kw_only=True):
     """One rule applied to one measurement, or to none (MISSING).
 

@@ -9,7 +9,14 @@ from datetime import date
 from msgspec import UNSET, UnsetType
 
 from release_gates.model.outcome import Outcome, Severity
-from release_gates.model.verdict import GateJudgement, LimitJudgement, Reason, TestProblem, Verdict
+from release_gates.model.verdict import (
+    GateJudgement,
+    LimitJudgement,
+    Reason,
+    TestProblem,
+    Verdict,
+    unmeasured,
+)
 
 MOST_REASONS = 8
 """So many reasons fit on a screen; ``explain --all`` shows every one."""
@@ -94,7 +101,7 @@ def gate_lines(gate: GateJudgement, width: int) -> Iterator[str]:
     names = max((len(limit.name) for limit in gate.limits), default=0)
     for limit in gate.limits:
         yield clipped(limit_line(limit, names), width)
-        if limit.outcome is not Outcome.PASS and limit.measured == NOTHING:
+        if _tells_more(limit):
             yield from wrapped(limit.because, width, indent="      ")
         if limit.waived:
             yield from wrapped(limit.waived.sentence, width, indent="      ")
@@ -109,7 +116,14 @@ def gate_lines(gate: GateJudgement, width: int) -> Iterator[str]:
 def limit_line(limit: LimitJudgement, names: int) -> str:
     """Return one limit on a line; a mark in front tells what does not hold."""
     mark = {Outcome.PASS: " ", Outcome.WARN: "~", Outcome.WAIVED: "w"}.get(limit.outcome, "!")
-    return f"  {mark} {limit.name:<{names}}  {limit.measured:>12}   {limit.allowed}"
+    measured = str(limit.outcome) if limit.measured == NOTHING else limit.measured
+    return f"  {mark} {limit.name:<{names}}  {measured:>12}   {limit.allowed}"
+
+
+def _tells_more(limit: LimitJudgement) -> bool:
+    """Whether the reason says more than that there is no value, which the line itself does."""
+    said = ("", unmeasured(limit.name, limit.allowed))
+    return limit.measured == NOTHING and limit.outcome is not Outcome.PASS and limit.because not in said
 
 
 def reason_lines(reasons: Sequence[Reason], width: int, most: int = MOST_REASONS) -> Iterator[str]:

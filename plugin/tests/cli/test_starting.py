@@ -9,7 +9,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from release_gates.cli.commands import program
 from release_gates.testing import GateProject
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -29,6 +31,18 @@ def test_scaffold_promotes_at_its_first_run(tmp_path: Path, arguments: list[str]
     done = subprocess.run(command, cwd=tmp_path / "mine", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "PROMOTE: entry to staging" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("env", "coloured"),
+    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)],
+)
+def test_no_colour_where_nobody_wants_any(tmp_path: Path, env: dict[str, str], coloured: bool) -> None:
+    (tmp_path / "taken").write_text("the demonstration ends here, after its first title")
+    words = ["demo", "--folder", str(tmp_path)]
+    said = CliRunner().invoke(program, words, env={"NO_COLOR": None, **env}, color=True).output
+    assert "1. A toy exchange with two gates" in said
+    assert ("\x1b[" in said) is coloured
 
 
 def test_scaffold_is_clean_for_check_and_expect(tmp_path: Path) -> None:
