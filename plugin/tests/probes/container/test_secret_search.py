@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from release_gates.errors import ProbeUnavailable
@@ -125,13 +125,11 @@ def test_names_of_secrets() -> None:
     assert is_configuration("app/config.yaml")
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=400), st.sampled_from(["etc/x.conf", "srv/x", "app/x.json"]), st.integers(1, 50))
 def test_any_bytes_are_searched(content: bytes, path: str, size: int) -> None:
     assert len(found(path, content, size)) <= secret_search.MOST_IN_FILE
 
 
-@settings(deadline=None)
 @given(st.text(max_size=100))
 def test_any_line_is_a_setting_or_none(line: str) -> None:
     assert in_setting(line) in line

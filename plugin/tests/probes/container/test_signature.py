@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from release_gates.errors import MeasurementError
@@ -112,7 +112,6 @@ def test_a_key_that_is_none_is_an_error(pem: bytes) -> None:
         list(faults((), pem, OWN, "image.sig"))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_any_payload_is_about_nothing_or_one_image(data: bytes) -> None:
     entry = {"Base64Signature": "", "Payload": base64.b64encode(data).decode()}
