@@ -124,6 +124,8 @@ def test_whoever_may_not_read_gets_no_pass() -> None:
     done = subprocess.run(command, capture_output=True, check=True)
     facts = parse_answer(done.stdout, host="local://", nonce="@n", now=NOW, engine="1")
     assert not facts.raw("/proc/1/numa_maps")
+    for_ci = judge_host(facts, PROFILES["ci"])
+    assert not (*for_ci.findings, *for_ci.doubts)
     report = judge_host(facts, replace(PROFILES["hft-engine"], isolated=frozenset({0}), node=0))
     assert any("numa_maps is empty" in each.because for each in report.doubts if each.rule.id == "HL23")
     with tempfile.TemporaryDirectory() as folder:
@@ -223,7 +225,9 @@ def test_a_container_without_a_distribution(container: tuple[Engine, str]) -> No
     assert "/proc/1/task/1/status" in facts.files
     report = judge_host(facts, replace(PROFILES["hft-engine"], isolated=frozenset({0})))
     assert {"HL16", "HL18"} <= {each.rule.id for each in report.doubts}, "the host's processes are hidden"
-    assert not judge_host(facts, PROFILES["ci"]).findings
+    for_ci = judge_host(facts, PROFILES["ci"])
+    assert not (*for_ci.findings, *for_ci.doubts), "every machine for CI keeps what `ci` asks for"
+    assert for_ci.decided
     docker.api.kill(name)
     for spec in (f"docker://{name}", "docker://nobody-here"):
         with pytest.raises(ProbeUnavailable, match="docker ps: name a container that runs") as error:
