@@ -72,7 +72,6 @@ for command in (
     ledgers.first_release,
     ledgers.invalidate,
     ledgers.verify,
-    ledgers.approve,
     ledgers.promote,
     reporting.report,
 ):
