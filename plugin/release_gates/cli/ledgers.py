@@ -113,6 +113,36 @@ def promote(project: Project, environment: str) -> None:
     project.say(event, lines)
 
 
+@click.command()
+@click.argument("environment")
+@click.option("--by", help="Who says it: a name or address of gates/environments.toml. Default: GATE_ACTOR.")
+@click.option("--role", help="For which role, if that person has several.")
+@click.option("--refuse", is_flag=True, help="Say no: nothing moves on this verdict any more.")
+@click.option("--reason", default="", help="Needed for a no.")
+@click.pass_obj
+@refusing
+def approve(
+    project: Project, environment: str, by: str | None, role: str | None, refuse: bool, reason: str
+) -> None:
+    """Say yes, or no, to the candidate's promotion to ENVIRONMENT on its newest verdict, and on no other."""
+    policy, candidate = project.policy(), project.candidate()
+    event = promotion.answer(
+        project.ledger(),
+        environment=environment_of(policy, environment),
+        candidate=candidate,
+        rules=policy.digest,
+        by=actor() if by is None else by,
+        role=role,
+        yes=not refuse,
+        reason=reason,
+        now=datetime.now(UTC),
+        root=project.root,
+    )
+    said = "refused" if refuse else "approved"
+    name = f"{candidate.name} {candidate.version} ({candidate.digest[:12]})"
+    project.say(event, wrapped(f"{name}: promotion to {environment} {said} (event {event.seq})", width()))
+
+
 def _seen_heads(project: Project) -> list[str]:
     heads = []
     for file in sorted(project.state.glob("verdict-*.json")):

@@ -97,6 +97,23 @@ class Promoted(Record, frozen=True, kw_only=True, tag_field="kind", tag="promote
     """Set where the entry, or one of its gates, was only observed: what would have held, "" for nothing."""
 
 
+class Approved(Record, frozen=True, kw_only=True, tag_field="kind", tag="approved"):
+    """A named person's yes or no to the promotion of exactly this candidate on exactly this verdict.
+
+    ``candidate`` and ``verdict`` are digests. A yes counts before ``until``, a no while the verdict does.
+    """
+
+    environment: str
+    candidate: str
+    run: str
+    verdict: str
+    by: str
+    role: str
+    answer: Literal["yes", "no"]
+    reason: str
+    until: datetime
+
+
 class GatesProved(Record, frozen=True, kw_only=True, tag_field="kind", tag="gates_proved"):
     """Planted defects were tried on an environment's gates. It is no run: it decides and forbids nothing.
 
@@ -115,7 +132,15 @@ class GatesProved(Record, frozen=True, kw_only=True, tag_field="kind", tag="gate
 
 
 Fact = (
-    RunStarted | GateFailed | RunFinished | RunInvalidated | Adopted | FirstRelease | Promoted | GatesProved
+    RunStarted
+    | GateFailed
+    | RunFinished
+    | RunInvalidated
+    | Adopted
+    | FirstRelease
+    | Promoted
+    | Approved
+    | GatesProved
 )
 
 

@@ -48,6 +48,14 @@ class GateSpec(Record, frozen=True, kw_only=True):
         return tuple(",".join(cell) for cell in product(*pairs))
 
 
+class AskedRole(Record, frozen=True, kw_only=True):
+    """How many of these persons have to approve a promotion, each for this role alone."""
+
+    name: str
+    least: int
+    persons: tuple[str, ...]
+
+
 class EnvironmentPolicy(Record, frozen=True, kw_only=True):
     """What the entry to one environment asks for."""
 
@@ -56,6 +64,8 @@ class EnvironmentPolicy(Record, frozen=True, kw_only=True):
     attempts: int = 3
     local_may_promote: bool = False
     max_waiver_days: int = 30
+    approvals: tuple[AskedRole, ...] = ()
+    approval_valid_for_s: float = 86400.0
     extends: str = ""
     mode: Mode = Mode.ENFORCE
     observe_until: date | None = None

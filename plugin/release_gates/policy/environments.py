@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import NamedTuple
 
+from release_gates.model.gate import AskedRole
 from release_gates.model.outcome import Mode
+from release_gates.policy.approvals import read_approvals
 from release_gates.policy.document import read_document
 from release_gates.policy.mistake import Mistakes, suggestion
 from release_gates.policy.modes import MODE_KEYS, read_mode
@@ -16,6 +18,9 @@ RESERVED = ("environments", "waivers", "defects")
 """Files in ``gates/`` with a meaning of their own, so that no environment may bear their names."""
 
 
+SETTINGS = ("attempts", "local_may_promote", "max_waiver_days", "approvals")
+
+
 class EnvironmentHead(NamedTuple):
     """One environment of the path, before its gates are read."""
 
@@ -23,6 +28,8 @@ class EnvironmentHead(NamedTuple):
     attempts: int = 3
     local_may_promote: bool = False
     max_waiver_days: int = 30
+    approvals: tuple[AskedRole, ...] = ()
+    approval_valid_for_s: float = 86400.0
     mode: Mode = Mode.ENFORCE
     observe_until: date | None = None
 
@@ -68,7 +75,7 @@ def _fault(name: object, earlier: list[object]) -> str:
 def _heads(document: Table, names: tuple[str, ...]) -> list[tuple[str, EnvironmentHead]]:
     heads = []
     for name, table in document.tables("environment"):
-        table.refuse_unknown(("attempts", "local_may_promote", "max_waiver_days", *MODE_KEYS))
+        table.refuse_unknown((*SETTINGS, *MODE_KEYS))
         if name not in names:
             sentence = f"'{name}' is not on the path.{suggestion(name, names)}"
             table.mistakes.add(table.at, sentence, "unknown-environment")
@@ -80,6 +87,7 @@ def _heads(document: Table, names: tuple[str, ...]) -> list[tuple[str, Environme
             3 if attempts is None else attempts,
             local is True,
             30 if days is None else days,
+            *read_approvals(table),
             mode or Mode.ENFORCE,
             until,
         )

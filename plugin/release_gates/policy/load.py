@@ -107,6 +107,8 @@ def _environment(
         attempts=head.attempts,
         local_may_promote=head.local_may_promote,
         max_waiver_days=head.max_waiver_days,
+        approvals=head.approvals,
+        approval_valid_for_s=head.approval_valid_for_s,
         extends=extends,
         mode=head.mode,
         observe_until=head.observe_until,

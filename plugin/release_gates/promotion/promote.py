@@ -12,10 +12,11 @@ from release_gates.errors import LedgerError, PromotionRefused
 from release_gates.ledger.history import ITS_OWN, RunView, live_in, runs
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
-from release_gates.model.event import Adopted, Event, FirstRelease, Promoted, RunInvalidated
+from release_gates.model.event import Adopted, Approved, Event, FirstRelease, Promoted, RunInvalidated
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.person import same_person
 from release_gates.model.verdict import Verdict, first_of
+from release_gates.promotion.approvals import answer_to, check_approvals
 from release_gates.promotion.checks import (
     check_candidate,
     check_evidence,
@@ -85,12 +86,77 @@ def check_promotion(
     local: bool,
 ) -> tuple[RunView, Verdict]:
     """Return the run and its verdict on which a candidate may enter now, or refuse as ``promote`` does."""
+    run, verdict = check_ready(
+        events,
+        environment=environment,
+        candidate=candidate,
+        rules=rules,
+        now=now,
+        root=root,
+        local=local,
+    )
+    check_approvals(events, run, verdict, environment, candidate, now=now)
+    return run, verdict
+
+
+def check_ready(
+    events: Sequence[Event],
+    *,
+    environment: EnvironmentPolicy,
+    candidate: ReleaseCandidate,
+    rules: str,
+    now: datetime,
+    root: Path,
+    local: bool,
+) -> tuple[RunView, Verdict]:
+    """Return the run and its verdict to which people may say yes now: all but their approvals is there."""
     run = newest_run(runs(events), environment.name, candidate, rules)
     verdict = check_verdict(run, environment, now=now, local=local)
     check_no_failure(events, run, candidate, environment.name)
     check_evidence(run, verdict, root)
     check_live(events, run, candidate, environment.name)
     return run, verdict
+
+
+def answer(
+    ledger: Ledger,
+    *,
+    environment: EnvironmentPolicy,
+    candidate: ReleaseCandidate,
+    rules: str,
+    by: str,
+    role: str | None,
+    yes: bool,
+    reason: str,
+    now: datetime,
+    root: Path,
+) -> Event:
+    """Record a person's yes or no to a promotion that lacks nothing but approvals, or refuse it."""
+    _check_by(by)
+
+    def checked(events: Sequence[Event]) -> Approved:
+        run, verdict = check_ready(
+            events,
+            environment=environment,
+            candidate=candidate,
+            rules=rules,
+            now=now,
+            root=root,
+            local=ledger.local,
+        )
+        return answer_to(
+            run,
+            verdict,
+            environment,
+            candidate,
+            by=by,
+            role=role,
+            answer="yes" if yes else "no",
+            reason=reason,
+            now=now,
+        )
+
+    return ledger.append_after(checked, at=now)
 
 
 def _observed(verdict: Verdict) -> str | UnsetType:
