@@ -48,7 +48,7 @@ def standing(run: Run, found: Iterable[Measurement]) -> Iterator[Measurement]:
     ended = f"the run was ended early, for {run.stopped}" if run.stopped else ""
     for each in found:
         because = run.unfit or ("" if each.tail or each.share else ended)
-        if because and not each.absent:
+        if because:
             yield Measurement(name=each.name, absent="inconclusive", because=because)
         else:
             yield each

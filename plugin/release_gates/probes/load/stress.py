@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from release_gates.judge.bounds import holds
 from release_gates.judge.limits import judge_rule
 from release_gates.model.limit import LimitRule
 from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import Outcome
+from release_gates.model.units import exact
 from release_gates.probes.load.drive import Run
 from release_gates.probes.load.knee import Kept, Step, bracket
 from release_gates.probes.load.limits import rules_for
@@ -24,18 +26,28 @@ def step_phases(rate: float, seconds: float) -> tuple[Phase, ...]:
 
 
 def kept(run: Run, rules: Sequence[LimitRule]) -> Kept:
-    """Tell whether a step kept the limits of latency and errors that policy has for its endpoints."""
+    """Tell whether a step kept the limits of latency and errors that policy has for its endpoints.
+
+    A step is too short to prove a limit: it is kept where none is known to be broken and every value that
+    was seen is within it.
+    """
     if run.unfit:
         return "unfit"
-    outcomes = [
-        judge_rule(LimitRule(name=rule.name, limit=rule.limit), measurement, live=None).outcome
+    judged = [
+        (measurement, LimitRule(name=rule.name, limit=rule.limit))
         for measurement in measurements(run, rules)
         for rule in rules_for(rules, measurement.name)
         if rule.limit is not None and (measurement.tail is not None or measurement.share is not None)
     ]
-    if Outcome.FAIL in outcomes:
+    if any(judge_rule(rule, found, live=None).outcome is Outcome.FAIL for found, rule in judged):
         return "broken"
-    return "kept" if outcomes and all(outcome is Outcome.PASS for outcome in outcomes) else "open"
+    return "kept" if judged and all(_is_within(found, rule) for found, rule in judged) else "open"
+
+
+def _is_within(found: Measurement, rule: LimitRule) -> bool:
+    """Tell whether the value that was seen keeps a limit."""
+    value, bounds = found.value, rule.limit.bounds if rule.limit else ()
+    return value is not None and all(holds(exact(value, found.unit, bound.unit), bound) for bound in bounds)
 
 
 def knee(name: str, tried: Sequence[Step]) -> Measurement:

@@ -40,7 +40,7 @@ def cpu_per_request_s(run: Run, tag: str, rate: float) -> float | None:
 
 def _resources(run: Run, seen: Sequence[Usage], horizon_s: float | None) -> Iterator[Measurement]:
     if not seen:
-        because = "the target's process ended before anything was judged"
+        because = "the target's process was not there while it was judged"
         yield from (Measurement(name=name, absent="error", because=because) for name in NAMES)
         return
     at_s = tuple(usage.at_s - run.started_s for usage in seen)
