@@ -72,6 +72,7 @@ for command in (
     ledgers.first_release,
     ledgers.invalidate,
     ledgers.verify,
+    ledgers.approve,
     ledgers.promote,
     reporting.report,
 ):
