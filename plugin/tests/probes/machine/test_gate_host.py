@@ -153,7 +153,7 @@ def test_what_is_measured_of_a_good_host(tmp_path: Path) -> None:
         "host.off": 0,
         "host.not_applicable": 0,
     }
-    assert gate.told == {**counts, "host-facts-1.json": "engine-1.json"}
+    assert gate.told == {**counts, "host-facts-1.json": "host-facts-1.json"}
 
 
 NO_EVIDENCE = {
@@ -216,9 +216,9 @@ def test_what_is_mild_or_off_is_counted(tmp_path: Path) -> None:
 
 def test_a_host_of_which_nothing_is_asked_is_not_proven(tmp_path: Path) -> None:
     off = dict.fromkeys(ids(), "not asked at all")
-    host, gate = looked(tmp_path, recorded(), off=off)
-    host.measure()
-    assert gate.told["host.decided"] == "MISSING no rule at all was decided on engine (engine-1)"
+    host, _ = looked(tmp_path, recorded(), off=off)
+    with pytest.raises(MeasurementError, match=r"no rule at all was decided on engine \(engine-1\)"):
+        host.measure()
 
 
 def test_a_living_hosts_facts_are_kept(tmp_path: Path) -> None:

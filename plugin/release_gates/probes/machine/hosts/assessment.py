@@ -102,35 +102,37 @@ class GateHost:
                 self._gate.missing(name, "; ".join(absent))
             return
         self._require_whole()
+        self._require_something()
         report, seen = self._report(), self._seen
         mild = sum(not self._fails(each.severity) for each in report.findings)
         counts = (len(seen), report.decided, mild, len(report.off), len(report.inapplicable))
         for name, count in zip(COUNTS, counts, strict=True):
-            if name == "host.decided" and (because := self._undecided(report)):
-                self._gate.missing(name, because)
+            if name == "host.decided" and report.doubts:
+                rules = dict.fromkeys(each.rule.id for each in report.doubts)
+                self._gate.missing(name, f"{', '.join(rules)} could not be decided")
             else:
                 self._gate.measure(name, count, "count", samples=len(seen))
         self._attach()
         self._measure_clock()
 
     def _attach(self) -> None:
-        """Keep the facts of every host with the evidence: those of a living one are written down."""
+        """Keep the facts of every host with the evidence: those that were judged, not the file of now."""
+        self._folder.mkdir(parents=True, exist_ok=True)
         for number, each in enumerate(self._seen, 1):
-            file = each.file
-            if file is None and isinstance(each.facts, Facts):
-                file = self._folder / f"{number}-{each.facts.hostname[:64].replace('/', '-')}.json"
-                self._folder.mkdir(parents=True, exist_ok=True)
+            if isinstance(each.facts, Facts):
+                file = self._folder / f"host-facts-{number}.json"
                 file.write_bytes(msgspec.json.encode(each.facts))
-            if file is not None:
-                self._gate.attach(f"host-facts-{number}.json", file)
+                self._gate.attach(file.name, file)
 
-    def _undecided(self, report: Report) -> str:
-        """Return why it cannot be said how much was decided: doubts, or a host of which nothing was."""
-        if report.doubts:
-            rules = dict.fromkeys(each.rule.id for each in report.doubts)
-            return f"{', '.join(rules)} could not be decided"
+    def _require_something(self) -> None:
+        """Raise ``MeasurementError`` for a host of which no rule was decided: 0 findings of 0 is no pass."""
         empty = [each.name for each in self._seen if not self._judged(each, ids()).decided]
-        return f"no rule at all was decided on {', '.join(empty)}" if empty else ""
+        if empty:
+            raise MeasurementError(
+                f"no rule at all was decided on {', '.join(empty)}.",
+                slug="host-undecided",
+                hint="Take the host out of policy, or ask at least one rule of it.",
+            )
 
     def _measure_clock(self) -> None:
         errors = []
@@ -139,6 +141,8 @@ class GateHost:
                 try:
                     errors.append(clock_error_us(each.facts, each.profile))
                 except (NotThere, Undecided) as error:
+                    if isinstance(error, NotThere) and "HL21" in each.profile.absent:
+                        continue
                     self._gate.missing("host.clock_error", f"{each.name}: {error}")
                     return
         if not errors:

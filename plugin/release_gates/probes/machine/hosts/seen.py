@@ -23,7 +23,6 @@ class Seen:
     name: str
     facts: Facts | GateError
     profile: Profile
-    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +82,7 @@ def _recorded(settings: HostSettings, root: Path, now: datetime) -> Iterator[See
                 yield Absent(because=f"{path}: {because}")
                 continue
             expected = group.expected(now.date())
-            yield Seen(name=f"{name} ({hostname})", facts=facts, profile=expected, file=file)
+            yield Seen(name=f"{name} ({hostname})", facts=facts, profile=expected)
 
 
 def _believed(file: Path, path: str, hostname: str, group: HostGroup) -> Facts | GateError:
