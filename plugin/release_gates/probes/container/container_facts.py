@@ -11,6 +11,10 @@ from release_gates.errors import MeasurementError
 from release_gates.probes.container.capabilities import normal
 from release_gates.probes.container.proc_status import ProcessState
 
+HIDDEN = frozenset({"/proc/kcore", "/proc/keys", "/sys/firmware"})
+UNTOUCHED = frozenset({"/proc/sys", "/proc/sysrq-trigger"})
+"""What every engine hides, and lets nobody write to, unless it is told otherwise."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
@@ -212,12 +216,18 @@ def _facts(
         },
         group_add=tuple(host["GroupAdd"] or ()),
         cgroup_parent=_text(host["CgroupParent"]),
-        masked=bool(host["MaskedPaths"] and host["ReadonlyPaths"]) if "MaskedPaths" in host else None,
+        masked=_is_masked(host),
         networks=frozenset(inspected["NetworkSettings"].get("Networks") or ()),
         engine_socket=engine_socket,
         effective=effective,
         effective_absent=effective_absent,
     )
+
+
+def _is_masked(host: Mapping[str, Any]) -> bool | None:
+    if "MaskedPaths" not in host:
+        return None
+    return {*(host["MaskedPaths"] or ())} >= HIDDEN and {*(host["ReadonlyPaths"] or ())} >= UNTOUCHED
 
 
 def _mount(

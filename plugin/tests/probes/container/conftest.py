@@ -102,7 +102,7 @@ def inspected(
             "Ulimits": [{"Name": "memlock", "Soft": -1, "Hard": -1}],
             "GroupAdd": None,
             "CgroupParent": "",
-            "MaskedPaths": ["/proc/kcore", "/sys/firmware"],
+            "MaskedPaths": ["/proc/kcore", "/proc/keys", "/sys/firmware"],
             "ReadonlyPaths": ["/proc/sys", "/proc/sysrq-trigger"],
             **(host or {}),
         },

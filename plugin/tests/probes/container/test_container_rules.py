@@ -158,6 +158,11 @@ BAD: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "/etc below a folder": ("CR15", bind("/srv"), {"mounts": {"/x": ("/srv", "/etc/ssl")}}),
     "the socket of systemd": ("CR15", bind("/run/systemd/private"), {}),
     "unmasked /proc": ("CR15", inspected({"MaskedPaths": [], "ReadonlyPaths": []}), {}),
+    "the host's memory unmasked": (
+        "CR15",
+        inspected({"MaskedPaths": ["/proc/keys", "/sys/firmware"]}),
+        {},
+    ),
     "unmasked /sys": ("CR15", inspected({"ReadonlyPaths": None}), {}),
     "as much memory as the host has": ("CR10", inspected(), {"memory_of_host": 268435456}),
     "the default bridge too": (
