@@ -21,7 +21,7 @@ from release_gates.probes.load.frames import (
 )
 from release_gates.probes.load.plan import BLOCK_S, Threshold
 from release_gates.probes.load.recorder import Recorder
-from release_gates.probes.load.recording import MOST_BLOCKS, Recording
+from release_gates.probes.load.recording import MOST_BLOCKS, Recording, Tally
 
 LATENCIES = st.lists(st.tuples(st.floats(0, 100), st.floats(0, 50)), max_size=60)
 
@@ -137,3 +137,15 @@ def test_a_block_that_no_run_has_is_refused(block: int) -> None:
     recorder.asked(block * BLOCK_S)
     with pytest.raises(ValueError, match="a run has"):
         Recording().add(recorder.frame(1))
+
+
+def test_endpoints_without_a_request_add_nothing() -> None:
+    some, none = Tally(), Tally()
+    recorder, recording = Recorder((Threshold(edge_s=1),)), Recording()
+    recorder.channel("orders").answered(0.1, 2.0)
+    recording.add(recorder.frame(0.5))
+    for total in (some, none):
+        total.add(recording.tally("orders", range(1)))
+        total.add(recording.tally("book", range(1)))
+    none.add(some)
+    assert (some.over, none.over) == ([1], [2])
