@@ -88,6 +88,20 @@ def test_a_changed_ledger_says_so(project: GateProject) -> None:
     assert "believe nothing on this page" in (project.root / "ledger.html").read_text(encoding="utf-8")
 
 
+def test_an_event_of_a_newer_version_is_refused_in_words(project: GateProject) -> None:
+    project.run()
+    with sqlite3.connect(project.root / ".gates/ledger.db") as store:
+        found = store.execute("SELECT name, sql FROM sqlite_master WHERE name LIKE '%no_update'").fetchone()
+        store.execute(f'DROP TRIGGER "{found[0]}"')
+        store.execute('UPDATE events SET body = replace(body, \'"schema":1,"seq"\', \'"schema":2,"seq"\')')
+        store.execute(found[1])
+    process = project.start("release_gates", "report", "--history", "--output", "ledger.html")
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 2
+    assert "it has schema 2; this version reads 1" in said
+    assert not (project.root / "ledger.html").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
