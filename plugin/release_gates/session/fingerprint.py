@@ -18,6 +18,8 @@ _CHANGING = (
 """What differs between two runs of one failure: addresses, pytest's temporary folders, blanks. No number
 else: three lost orders are not three thousand."""
 
+_NO_FAILURE = (BaseExceptionGroup, LimitBroken, pytest.xfail.Exception, pytest.exit.Exception)
+
 
 def fingerprint(error: BaseException, test: str) -> str:
     """Return 32 hexadecimal digits over a failure's type, message and causes, and the test's id.
@@ -27,7 +29,7 @@ def fingerprint(error: BaseException, test: str) -> str:
     if not isinstance(error, (Exception, pytest.fail.Exception)):
         return ""
     chain = list(causes(error))
-    if any(isinstance(each, (BaseExceptionGroup, LimitBroken, pytest.xfail.Exception)) for each in chain):
+    if any(isinstance(each, _NO_FAILURE) for each in chain):
         return ""
     return digest([test, *([_kind(each), _normal(str(each))] for each in chain)])[:DIGITS]
 

@@ -166,6 +166,15 @@ def test_an_undecided_quantile_is_waived_where_enough_samples_keep_the_bound() -
     assert not run(waiver(), time=msgspec.structs.replace(time, tail=uncounted)).promotes
 
 
+@pytest.mark.parametrize(("bound", "covers"), [("<= 5.5 ms", True), ("<= 5.4 ms", False)])
+def test_an_undecided_value_is_held_against_its_upper_end(bound: str, covers: bool) -> None:
+    time = Measurement(name="order.time", value=4.9, unit="ms", samples=9, interval=(4.3, 5.5))
+    assert run(time=time).kind == "not proven"
+    assert run(waiver(bound=parse_limit(bound)), time=time).promotes is covers
+    endless = msgspec.structs.replace(time, interval=(4.3, None))
+    assert not run(waiver(bound=parse_limit(bound)), time=endless).promotes
+
+
 def test_a_change_is_waived_by_a_bound_of_the_change_alone() -> None:
     rule = LimitRule(name="order.time", baseline=parse_limit("<= 1 %", "baseline"))
     load = msgspec.structs.replace(LOAD, limits=(rule,))
