@@ -77,6 +77,12 @@ def drive(plan: Plan, target: Target, *, folder: Path, watch: Watch) -> Run:
             slug="load-not-run",
             hint=f"What was seen until then is in {folder}.",
         )
+    if (lost := _lost(plan, ended, generator.recording)) > 0:
+        raise MeasurementError(
+            f"load on {plan.target}: the generator did not tell what became of {lost} requests.",
+            slug="load-not-run",
+            hint=f"What was seen is in {folder}.",
+        )
     return Run(
         plan=plan,
         ended=ended,
@@ -84,6 +90,15 @@ def drive(plan: Plan, target: Target, *, folder: Path, watch: Watch) -> Run:
         usage=tuple(observer.seen),
         started_s=generator.started_s,
     )
+
+
+def _lost(plan: Plan, ended: Ended, recording: Recording) -> int:
+    """Return how many arrivals of a whole run were neither answered nor failed; closed loops ask for none."""
+    if ended.how != "finished" or not plan.traffic:
+        return 0
+    asked = sum(health.asked for health in recording.health.values())
+    told = sum(tally.requests for blocks in recording.tallies.values() for tally in blocks.values())
+    return asked - told
 
 
 def _what(ended: Ended) -> str:

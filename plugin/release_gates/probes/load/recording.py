@@ -33,9 +33,9 @@ class Tally:
         """Take in what another saw."""
         self.answered += other.answered
         self.failures.update(other.failures)
-        self.over = [
-            mine + theirs for mine, theirs in zip(self.over or [0] * len(other.over), other.over, strict=True)
-        ]
+        if other.over:  # a tally of nothing has no counts
+            before = self.over or [0] * len(other.over)
+            self.over = [mine + theirs for mine, theirs in zip(before, other.over, strict=True)]
         self.buckets.update(other.buckets)
         self.sum_s += other.sum_s
         self.max_s = max(self.max_s, other.max_s)
