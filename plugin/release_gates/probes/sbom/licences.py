@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from release_gates.probes.sbom.component import Component
@@ -60,7 +61,9 @@ def _said(spdx: Any, component: Component, stated: Mapping[str, str]) -> tuple[s
     return (stated[component.name],) if silent and component.name in stated else component.licences
 
 
+@cache
 def _spdx() -> Any:
+    """Return the parser; it reads the list of all licences, which takes a tenth of a second."""
     try:
         from license_expression import get_spdx_licensing  # type: ignore[import-untyped]
     except ImportError:
