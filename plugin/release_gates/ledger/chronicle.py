@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from release_gates.ledger.acceptances import told_waivers
@@ -12,8 +12,17 @@ from release_gates.ledger.chain import Damage
 from release_gates.ledger.history import RunView, runs
 from release_gates.ledger.periods import deliveries
 from release_gates.ledger.stays import name_of, stays
-from release_gates.model.chronicle import Chronicle, Stay, ToldCandidate, ToldEntry, ToldRun
-from release_gates.model.event import Adopted, Event, FirstRelease, GatesProved, Promoted, RunFinished
+from release_gates.model.chronicle import Answer, Chronicle, Stay, ToldCandidate, ToldEntry, ToldRun
+from release_gates.model.event import (
+    Adopted,
+    Approved,
+    Event,
+    FirstRelease,
+    GatesProved,
+    Promoted,
+    RunFinished,
+)
+from release_gates.model.record import digest
 from release_gates.model.verdict import CandidateName
 
 
@@ -53,10 +62,27 @@ def chronicle(
 
 def _told_runs(events: Sequence[Event], views: Sequence[RunView]) -> tuple[ToldRun, ...]:
     ended = {event.seq: event.at for event in events if isinstance(event.fact, RunFinished)}
-    return tuple(_told(view, ended.get(view.verdict_seq)) for view in views)
+    said: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        if isinstance(event.fact, Approved):
+            said[event.fact.run].append(event)
+    return tuple(_told(view, ended.get(view.verdict_seq), said.get(view.started.run, ())) for view in views)
 
 
-def _told(view: RunView, ended: datetime | None) -> ToldRun:
+def _answers(view: RunView, said: Sequence[Event]) -> Iterator[Answer]:
+    """Yield what people said to exactly this verdict."""
+    if not said or view.verdict is None:
+        return
+    about = view.started.environment, view.started.candidate.digest, digest(view.verdict)
+    for event in said:
+        fact = event.fact
+        if not isinstance(fact, Approved) or event.seq <= view.verdict_seq:
+            continue
+        if (fact.environment, fact.candidate, fact.verdict) == about:
+            yield Answer(by=fact.by, role=fact.role, answer=fact.answer, reason=fact.reason, at=event.at)
+
+
+def _told(view: RunView, ended: datetime | None, said: Sequence[Event]) -> ToldRun:
     started, verdict = view.started, view.verdict
     title = verdict.title if verdict else "no verdict"
     because = verdict.because if verdict else "it is in progress, or it was killed"
@@ -70,6 +96,7 @@ def _told(view: RunView, ended: datetime | None) -> ToldRun:
         because=because,
         ended=ended if verdict else None,
         invalidated=view.invalidated,
+        answers=tuple(_answers(view, said)),
     )
 
 

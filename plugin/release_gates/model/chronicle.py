@@ -13,6 +13,16 @@ from release_gates.model.waiver import Waived
 Kind = Literal["day", "week", "month", "all"]
 
 
+class Answer(Record, frozen=True, kw_only=True):
+    """A person's yes or no to the promotion of one verdict. Whether it counts, `promote` says."""
+
+    by: str
+    role: str
+    answer: Literal["yes", "no"]
+    reason: str
+    at: datetime
+
+
 class ToldRun(Record, frozen=True, kw_only=True):
     """One run. ``title`` is its verdict's, or what stands instead of one."""
 
@@ -25,6 +35,7 @@ class ToldRun(Record, frozen=True, kw_only=True):
     because: str
     ended: datetime | None = None
     invalidated: str = ""
+    answers: tuple[Answer, ...] = ()
 
     @property
     def duration_s(self) -> float | None:

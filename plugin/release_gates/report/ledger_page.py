@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from release_gates.model.chronicle import Chronicle, Stay, ToldEntry, ToldGate, ToldWaiver
+from release_gates.model.chronicle import Answer, Chronicle, Stay, ToldEntry, ToldGate, ToldWaiver
 from release_gates.model.proof import Sighting
 from release_gates.model.waiver import until
 from release_gates.report.delivered import FORMULAS, delivered
@@ -137,7 +137,15 @@ def _facts(entry: ToldEntry) -> list[str]:
         facts.append(clipped(newest.invalidated, LONGEST))
     elif not newest.title.startswith("PROMOTE"):
         facts.append(clipped(newest.because, LONGEST))
+    facts.extend(_answered(each) for each in newest.answers)
     return facts
+
+
+def _answered(given: Answer) -> str:
+    said = (
+        f"{'approved' if given.answer == 'yes' else 'REFUSED'} by {given.by} ({given.role}), {when(given.at)}"
+    )
+    return clipped(f"{said}: {given.reason}" if given.reason else said, LONGEST)
 
 
 def _lived(stays: Sequence[Stay]) -> str:

@@ -45,6 +45,10 @@ def _runs(chronicle: Chronicle) -> Iterator[Sequence[Cell]]:
                     *(run.run, run.environment, name.name, name.version, name.commit, name.digest),
                     *(run.actor, run.began, run.ended, run.duration_s),
                     *(run.title, run.because, run.invalidated),
+                    *(
+                        "; ".join(each.by for each in run.answers if each.answer == word)
+                        for word in ("yes", "no")
+                    ),
                 )
 
 
@@ -95,7 +99,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Chronicle], Iterator[Sequence
         (
             *("run", "environment", "name", "version", "commit", "digest"),
             *("actor", "began", "ended", "duration_s"),
-            *("verdict", "because", "invalidated"),
+            *("verdict", "because", "invalidated", "approved_by", "refused_by"),
         ),
         _runs,
     ),

@@ -16,6 +16,7 @@ from release_gates.model.candidate import Artifact, ReleaseCandidate
 from release_gates.model.chronicle import Chronicle, Stay
 from release_gates.model.event import (
     Adopted,
+    Approved,
     Event,
     Fact,
     FirstRelease,
@@ -28,7 +29,9 @@ from release_gates.model.event import (
 )
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.proof import CleanGate, Proof, ProofOutcome
+from release_gates.model.record import digest
 from release_gates.model.verdict import CandidateName, GateJudgement, Inputs, TestProblem, Verdict
+from release_gates.report.ledger_page import ledger_page
 
 NOW = datetime(2026, 1, 30, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -186,6 +189,34 @@ def test_an_adoption_of_what_is_live_changes_nothing_and_a_first_release_ends_it
     story.add(FirstRelease(environment="e", by="Joe", reason="gone"))
     (only,) = story.stays()
     assert (only.until, only.failed) == (story.at, "")
+
+
+def test_who_said_yes_or_no_to_exactly_this_verdict() -> None:
+    story = Story()
+    run = story.run(1)
+    decided = story.events[-1].fact
+    assert isinstance(decided, RunFinished)
+    facts = {
+        "run": run,
+        "environment": "e",
+        "candidate": engine(1).digest,
+        "verdict": digest(decided.verdict),
+    }
+
+    def answer(by: str, word: str = "yes", **other: str) -> None:
+        said = {**facts, "by": by, "role": "risk", "answer": word, "reason": "because", **other}
+        story.add(Approved(**said, until=NOW))  # type: ignore[arg-type]
+
+    answer("Ann")
+    answer("Bob", "no")
+    for key in ("environment", "candidate", "verdict", "run"):
+        answer("Eve", **{key: "another"})
+    (told,) = story.told().candidates[0].entries[0].runs
+    assert [(each.by, each.answer) for each in told.answers] == [("Ann", "yes"), ("Bob", "no")]
+    html = ledger_page(story.told())
+    assert "approved by Ann (risk)" in html
+    assert "REFUSED by Bob (risk)" in html
+    assert "Eve" not in html
 
 
 # -- periods ----------------------------------------------------------------------------------------
