@@ -171,7 +171,7 @@ def explanation_lines(verdict: Verdict, owners: dict[str, str], *, width: int, m
         yield "Only observed, would hold:"
         yield from reason_lines(verdict.observed, width, most)
         yield ""
-    yield from waiver_lines(verdict, width)
+    yield from waiver_lines(verdict, width, most)
     for gate in verdict.gates:
         if gate.severity is Severity.BLOCKING and not gate.outcome.promotes:
             yield from wrapped(
@@ -182,7 +182,7 @@ def explanation_lines(verdict: Verdict, owners: dict[str, str], *, width: int, m
     yield from wrapped(subject(verdict), width)
 
 
-def waiver_lines(verdict: Verdict, width: int) -> Iterator[str]:
+def waiver_lines(verdict: Verdict, width: int, most: int) -> Iterator[str]:
     """Return what is waived, what became of the other waivers, and what a waiver of a failure would name."""
     waived = [(gate.name, part) for gate in verdict.gates for part in gate.waived]
     if waived:
@@ -192,12 +192,15 @@ def waiver_lines(verdict: Verdict, width: int) -> Iterator[str]:
         yield ""
     for each in verdict.other_waivers:
         yield from wrapped(f"{each.sentence}.", width)
-    for judged in verdict.gates:
-        for problem in judged.problems:
-            if problem.fingerprint and not problem.outcome.promotes:
-                told = f"fingerprint of {problem.test} ({judged.name}): {problem.fingerprint}"
-                yield from wrapped(told, width)
-    if verdict.other_waivers:
+    known = [
+        f"fingerprint of {problem.test} ({judged.name}): {problem.fingerprint}"
+        for judged in verdict.gates
+        for problem in judged.problems
+        if problem.fingerprint and not problem.outcome.promotes
+    ]
+    for text in known[:most]:
+        yield from wrapped(text, width)
+    if known or verdict.other_waivers:
         yield ""
 
 
