@@ -19,7 +19,7 @@ from release_gates.candidate.store import ArtifactStore
 from release_gates.cli.project import Project, environment_of, refusing, width
 from release_gates.cli.proving import seen_red
 from release_gates.cli.waivers import standing
-from release_gates.errors import EvidenceError, LedgerError
+from release_gates.errors import EvidenceError, LedgerError, PromotionRefused
 from release_gates.judge.decide import decide
 from release_gates.ledger.evidence import EvidenceWriter, read_evidence
 from release_gates.ledger.history import RunView, history, live_in, live_since, runs
@@ -31,6 +31,7 @@ from release_gates.model.record import canonical
 from release_gates.model.verdict import Verdict, taken_back
 from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.selection import expected_in
+from release_gates.promotion.approvals import check_approvals
 from release_gates.report.text import (
     MOST_REASONS,
     explanation_lines,
@@ -140,12 +141,14 @@ def status(project: Project) -> None:
     for environment in policy.environments:
         row, gates = _status(environment.name, events), seen_red(environment, events, policy.digest)
         row["mode"] = _mode(environment, now)
+        row["approvals"] = _approvals(environment, events, now)
         waived = standing(policy, environment, now)
         rows.append({**row, "gates": gates, "waivers": waived})
         lines.append(f"{environment.name}: live is {row['live']}")
         for text in (
             *filter(None, (row["promoted"], row["mode"])),
             row["newest"],
+            *filter(None, (row["approvals"],)),
             *waived,
             *(gate["sentence"] for gate in gates),
         ):
@@ -288,6 +291,22 @@ def _mode(environment: EnvironmentPolicy, now: datetime) -> str:
         return "only observed: nothing is held"
     gates = [gate.name for gate in environment.gates if observed(gate, now)]
     return f"only observed: gate {', '.join(gates)}" if gates else ""
+
+
+def _approvals(environment: EnvironmentPolicy, events: Sequence[Event], now: datetime) -> str:
+    """Return who has to say yes yet to what the newest run would promote; "" where nobody is asked."""
+    views = [view for view in runs(events) if view.started.environment == environment.name]
+    live = live_in(events, environment.name)
+    if not environment.approvals or not views or not views[-1].promotes:
+        return ""
+    view, candidate = views[-1], views[-1].started.candidate
+    if view.verdict is None or (live and live.candidate and live.candidate.digest == candidate.digest):
+        return ""
+    try:
+        check_approvals(events, view, view.verdict, environment, candidate, now=now)
+    except PromotionRefused as refused:
+        return str(refused.message)
+    return "approved by everybody who is asked"
 
 
 def _newest(view: RunView) -> str:

@@ -198,8 +198,10 @@ def test_a_real_promotion_waits_for_its_approvals(tmp_path: Path) -> None:
     assert project.run().status == 0
     assert "[not-approved]" in project.cli("promote", "--to", "staging").output
     assert "not approved" in project.cli("report", "staging", "--format", "markdown").output
+    assert "is not approved: risk 0 of 1" in " ".join(project.cli("status").output.split())
     assert "[approved-by-author]" in project.cli("approve", "staging", "--by", "bob@example.org").output
     assert project.cli("approve", "staging", "--by", "Eve Ray").status == 0
+    assert "approved by everybody who is asked" in project.cli("status").output
     assert project.run().status == 0, "a new verdict"
     assert "[not-approved]" in project.cli("promote", "--to", "staging").output
     assert "[no-reason]" in project.cli("approve", "staging", "--by", BOB, "--refuse").output
