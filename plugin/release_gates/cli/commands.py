@@ -20,6 +20,7 @@ from release_gates.cli import (
     proving,
     reporting,
     starting,
+    status,
     waivers,
 )
 from release_gates.cli.project import project_from
@@ -64,7 +65,7 @@ for command in (
     auditing.audit,
     hosts.host,
     deciding.explain,
-    deciding.status,
+    status.status,
     deciding.replay,
     proving.prove,
     waivers.waive,

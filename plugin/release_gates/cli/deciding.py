@@ -1,4 +1,4 @@
-"""``run``, ``decide``, ``explain``, ``status``, ``replay``: from a candidate to a verdict, and back."""
+"""``run``, ``decide``, ``explain``, ``replay``: from a candidate to a verdict, and back."""
 
 from __future__ import annotations
 
@@ -13,31 +13,24 @@ from typing import Any
 
 import click
 import msgspec
-from msgspec import UNSET
 
 from release_gates.candidate.store import ArtifactStore
 from release_gates.cli.project import Project, environment_of, refusing, width
-from release_gates.cli.proving import seen_red
-from release_gates.cli.waivers import standing
-from release_gates.errors import EvidenceError, LedgerError, PromotionRefused
+from release_gates.errors import EvidenceError, LedgerError
 from release_gates.judge.decide import decide
 from release_gates.ledger.evidence import EvidenceWriter, read_evidence
-from release_gates.ledger.history import RunView, history, live_in, live_since, runs
+from release_gates.ledger.history import RunView, history, runs
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
-from release_gates.model.event import Event, Promoted
-from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.record import canonical
 from release_gates.model.verdict import Verdict, taken_back
 from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.selection import expected_in
-from release_gates.promotion.approvals import check_approvals
 from release_gates.report.text import (
     MOST_REASONS,
     explanation_lines,
     taken_back_lines,
     verdict_lines,
-    wrapped,
 )
 from release_gates.session.deciding import exit_status
 from release_gates.session.ending import NOT_PROVEN
@@ -128,32 +121,6 @@ def explain(project: Project, environment: str, run_id: str | None, every: bool)
         lines.append(f"This run was invalidated: {chosen[-1].invalidated}")
     project.say(verdict, lines)
     sys.exit(exit_status(0, verdict))
-
-
-@click.command()
-@click.pass_obj
-@refusing
-def status(project: Project) -> None:
-    """Show each environment: what is live, the newest run and its verdict, when each gate was seen red."""
-    events, policy, now = tuple(project.ledger().events()), project.policy(), datetime.now(UTC)
-    rows = []
-    lines: list[str] = []
-    for environment in policy.environments:
-        row, gates = _status(environment.name, events), seen_red(environment, events, policy.digest)
-        row["mode"] = _mode(environment, now)
-        row["approvals"] = _approvals(environment, events, now)
-        waived = standing(policy, environment, now)
-        rows.append({**row, "gates": gates, "waivers": waived})
-        lines.append(f"{environment.name}: live is {row['live']}")
-        for text in (
-            *filter(None, (row["promoted"], row["mode"])),
-            row["newest"],
-            *filter(None, (row["approvals"],)),
-            *waived,
-            *(gate["sentence"] for gate in gates),
-        ):
-            lines.extend(wrapped(str(text), width(), "  "))
-    project.say(rows, lines)
 
 
 @click.command()
@@ -253,67 +220,3 @@ def _view(ledger: Ledger, run_id: str) -> RunView:
         slug="unknown-run",
         hint="`release-gates status` lists the newest.",
     )
-
-
-def _status(environment: str, events: Sequence[Event]) -> dict[str, object]:
-    live = live_in(events, environment)
-    views = [view for view in runs(events) if view.started.environment == environment]
-    return {
-        "environment": environment,
-        "known": live is not None,
-        "live": _live(live.candidate if live else None, known=live is not None),
-        "promoted": _promoted(environment, events),
-        "newest": _newest(views[-1]) if views else "no run yet",
-        "run": views[-1].started.run if views else "",
-    }
-
-
-def _live(candidate: ReleaseCandidate | None, *, known: bool) -> str:
-    if candidate is None:
-        return "nothing (first release)" if known else "unknown (`release-gates adopt`)"
-    return f"{candidate.name} {candidate.version} ({candidate.digest[:12]})"
-
-
-def _promoted(environment: str, events: Sequence[Event]) -> str:
-    """Return how what is live was promoted under observation; "" where it was not."""
-    entered = [each.fact for each in events if each.seq == live_since(events, environment)]
-    if not entered or not isinstance(entered[0], Promoted) or entered[0].observed is UNSET:
-        return ""
-    would = (
-        f"would have been held: {entered[0].observed}" if entered[0].observed else "nothing would have held"
-    )
-    return f"promoted under observation by {entered[0].by}; {would}"
-
-
-def _mode(environment: EnvironmentPolicy, now: datetime) -> str:
-    """Return what of an entry is only observed today; "" where all of it is enforced."""
-    if observed(environment, now):
-        return "only observed: nothing is held"
-    gates = [gate.name for gate in environment.gates if observed(gate, now)]
-    return f"only observed: gate {', '.join(gates)}" if gates else ""
-
-
-def _approvals(environment: EnvironmentPolicy, events: Sequence[Event], now: datetime) -> str:
-    """Return who has to say yes yet to what the newest run would promote; "" where nobody is asked."""
-    views = [view for view in runs(events) if view.started.environment == environment.name]
-    live = live_in(events, environment.name)
-    if not environment.approvals or not views or not views[-1].promotes:
-        return ""
-    view, candidate = views[-1], views[-1].started.candidate
-    if view.verdict is None or (live and live.candidate and live.candidate.digest == candidate.digest):
-        return ""
-    try:
-        check_approvals(events, view, view.verdict, environment, candidate, now=now)
-    except PromotionRefused as refused:
-        return str(refused.message)
-    return "approved by everybody who is asked"
-
-
-def _newest(view: RunView) -> str:
-    subject = f"{view.started.candidate.name} {view.started.candidate.version}"
-    when = f"{view.at:%Y-%m-%d %H:%M} UTC"
-    if view.invalidated:
-        return f"{subject}: run {view.started.run} of {when} was invalidated: {view.invalidated}"
-    if view.verdict is None:
-        return f"{subject}: run {view.started.run} of {when} has no verdict (in progress, or killed)"
-    return f"{subject}: {view.verdict.title}, {when}, run {view.started.run}: {view.verdict.because}"
