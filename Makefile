@@ -49,7 +49,7 @@ matrix: setup ## build and test the reference engine in every flavour, sanitizer
 	@$(VENV)/python -m fixtures.trading_system.matrix $(FLAVOURS)
 
 accuracy-%: setup ## measure a family's speed and accuracy, e.g. make accuracy-core [ACCURACY=quick]
-	@test -f benchmarks/$*.py || { echo "no family '$*'; there are: $(filter-out __init__ samples table,$(basename $(notdir $(wildcard benchmarks/*.py))))"; exit 1; }
+	@test -f benchmarks/$*.py || { echo "no family '$*'; there are: $(basename $(notdir $(shell grep -l __main__ benchmarks/*.py)))"; exit 1; }
 	@$(VENV)/python -m benchmarks.$* $(if $(filter quick,$(ACCURACY)),--quick)
 
 clean: ## remove what was built, the ledger included

@@ -6,7 +6,7 @@ ever reaches ``ENOUGH`` is at most 1 / ``ENOUGH`` (Ville 1939; the bets are thos
 Ramdas, Estimating means of bounded random variables by betting, 2023). Only whole blocks are looked at, so
 that requests of one block may depend on each other in any way. One stall reaches over several blocks,
 though: of blocks in a row that are nearly all above the limit one a second is bet on, and the first stakes
-are less than 1. `benchmarks/load_judging.py` shows what that comes to.
+are less than 1. `benchmarks/loading/judging.py` shows what that comes to.
 """
 
 from __future__ import annotations

@@ -8,12 +8,11 @@ counts in blocks of a quarter of a second.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import NamedTuple
 
-from benchmarks.table import Row, report, row
+from benchmarks.table import Row, row
 from release_gates.judge.clusters import Counts
 from release_gates.judge.drift import trend_of
 from release_gates.judge.early import ENOUGH, Stakes
@@ -201,7 +200,3 @@ def share(what: str, cases: list[bool], bar: float | None) -> Row:
     made = row(what, [100 * sum(cases) / len(cases)], "%", bar)
     made["samples"] = len(cases)
     return made
-
-
-if __name__ == "__main__":
-    sys.exit(report("load_judging", rows))

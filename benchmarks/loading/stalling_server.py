@@ -1,6 +1,6 @@
 """A server of known latencies: 5 ms for a request, and no answer in the first 200 ms of each second.
 
-``python -m benchmarks.stalling_server`` prints its port.
+``python -m benchmarks.loading.stalling_server`` prints its port.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.engine import build, running
-from benchmarks.load_traffic import BODY
-from benchmarks.stalling_server import truth_s
+from benchmarks.loading.stalling_server import truth_s
+from benchmarks.loading.traffic import BODY
 from benchmarks.table import Row, row
 from fixtures.trading_system.build import BINARY
 from release_gates.probes.load.buckets import quantile
@@ -30,7 +30,7 @@ from release_gates.probes.load.health import too_late, unfit
 from release_gates.probes.load.open.connector import allow_descriptors
 from release_gates.probes.load.plan import Phase, Plan, Threshold
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CONNECTIONS, MANY = (50, 500), 5_000
 METHODS = {"get": "/health", "post": "/echo"}
 LOCUST_AT_MOST, WRK_AT_MOST = 1 / 5, 1 / 0.6
@@ -211,7 +211,7 @@ def plan(url: str, method: str, phases: tuple[Phase, ...], connections: int) -> 
     return Plan(
         target=url,
         root=str(ROOT),
-        traffic=f"benchmarks.load_traffic:{method}",
+        traffic=f"benchmarks.loading.traffic:{method}",
         phases=phases,
         thresholds=EDGES,
         connections=connections,
@@ -273,7 +273,7 @@ def wait_for(port: int) -> None:
 @contextmanager
 def stalling() -> Iterator[str]:
     """Run the server whose latencies are known."""
-    command = [sys.executable, "-m", "benchmarks.stalling_server"]
+    command = [sys.executable, "-m", "benchmarks.loading.stalling_server"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
@@ -285,8 +285,3 @@ def stalling() -> Iterator[str]:
 def shares(theirs: list[float], ours: list[float]) -> list[float]:
     """Return ratios of rounds that were neighbours."""
     return [their / our for their, our in zip(theirs, ours, strict=True)]
-
-
-if __name__ == "__main__":
-    for each in rows("--quick" in sys.argv):
-        print(each["what"], each["value"], each["unit"], each["bar"], each["ok"], each["spread"])

@@ -123,8 +123,3 @@ def used(text: str) -> float:
     """Read what the locustfile printed."""
     _, cpu_s, requests = next(line for line in text.splitlines() if line.startswith("used ")).split()
     return 1e6 * float(cpu_s) / int(requests)
-
-
-if __name__ == "__main__":
-    for each in rows("--quick" in sys.argv):
-        print(each["what"], each["value"], each["unit"], each["spread"])
