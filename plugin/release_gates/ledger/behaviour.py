@@ -11,7 +11,7 @@ from release_gates.ledger.proofs import gate_proofs
 from release_gates.model.chronicle import ToldGate
 from release_gates.model.event import Event, GatesProved
 from release_gates.model.outcome import Outcome, worst
-from release_gates.model.verdict import CandidateName, GateJudgement, Verdict
+from release_gates.model.verdict import CandidateName, GateJudgement, Part, Verdict
 
 RED = frozenset({Outcome.FAIL, Outcome.ERROR, Outcome.INCONCLUSIVE})
 """What a gate says when it looked and is not content; MISSING is that it did not look."""
@@ -67,9 +67,9 @@ def _judgements(name: str, verdicts: Iterable[tuple[datetime, Verdict]]) -> Iter
 
 
 def _own(gate: GateJudgement) -> Outcome:
-    """Return what the gate said in this run, without what it had to repeat from an earlier one."""
-    own = [problem.outcome for problem in gate.problems if not problem.run]
-    return worst([Outcome.PASS, *(limit.outcome for limit in gate.limits), *own])
+    """Return what the gate said in this run, waived or not, without what it repeats from an earlier one."""
+    own: list[Part] = [*gate.limits, *(problem for problem in gate.problems if not problem.run)]
+    return worst([Outcome.PASS, *(part.waived.was if part.waived else part.outcome for part in own)])
 
 
 def _flaky(judged: Sequence[Judged]) -> Iterator[CandidateName]:

@@ -57,6 +57,7 @@ def test_waivers_are_shown_with_their_end(project: GateProject) -> None:
     html = project.cli("report", "--history").output
     assert said in html
     assert f"{said}, <b>live</b>" not in html
+    assert "always green" not in html  # it was red, and waived
     assert re.search(r'<b class="o">in [34]\.\d days</b>', html)
     assert project.cli("promote", "--to", "staging").status == 0
     assert f"{said}, <b>live</b>" in project.cli("report", "--history").output
