@@ -79,18 +79,18 @@ class ChunkReader:
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
-        self._rest = b""
+        self._rest = memoryview(b"")
 
     def read(self, size: int) -> bytes:
-        """Return ``size`` bytes, fewer at the end only."""
+        """Return ``size`` bytes, fewer at the end only; what is left of a chunk is not copied."""
         parts, missing = [self._rest[:size]], size - len(self._rest)
         self._rest = self._rest[size:]
         while missing > 0:
             chunk = next(self._chunks, None)
             if chunk is None:
                 break
-            parts.append(chunk[:missing])
-            self._rest = chunk[missing:]
+            parts.append(memoryview(chunk)[:missing])
+            self._rest = memoryview(chunk)[missing:]
             missing -= len(chunk)
         return b"".join(parts)
 
