@@ -229,3 +229,14 @@ def test_allure_and_every_report_show_it_as_waived(project: GateProject) -> None
         told = _flat(project.cli("report", "staging", "--format", form).output)
         assert "waived by bob until the end of" in told, form
         assert "PROMOTE with 1 waiver" in told, form
+
+
+@pytest.mark.parametrize(("speed", "status"), [("6", 0), ("7", 1)])
+def test_parts_that_are_joined_are_waived_by_the_decision_alone(
+    project: GateProject, speed: str, status: int
+) -> None:
+    waivers(project, {})
+    suite(project, speed=speed, book="pass")
+    project.run("--gate-part", "--gate-evidence", "part.jsonl")
+    assert "WAIVED" not in (project.root / "part.jsonl").read_text()
+    assert project.cli("decide", "part.jsonl", "--environment", "staging").status == status
