@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fixtures import trading_load
-from release_gates.probes.load.fixtures import GateLoad
+from release_gates.probes.load.gate_load import GateLoad
 from release_gates.probes.service.fixtures import GateService
 
 pytestmark = pytest.mark.gate("load")
