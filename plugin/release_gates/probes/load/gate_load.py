@@ -95,8 +95,8 @@ class GateLoad:
         if chosen.steps is not None:
             return self._find_knee(profile, chosen, chosen.steps, who, load)
         check_recover(chosen.phases, self._gate.limits)
-        run = self._fit_run(self._plan(who, chosen, chosen.phases, load), who, chosen.attempts)
         rules = self._gate.limits
+        run = self._fit_run(self._plan(who, chosen, chosen.phases, load), who, chosen.attempts, rules)
         found = (*measurements(run, rules), *resources(run, chosen.horizon_s), *recoveries(run, rules))
         self._record(standing(run, found))
         return run
@@ -106,7 +106,8 @@ class GateLoad:
     ) -> tuple[Run, ...]:
         """Load candidate and live build in turn, and record what the candidate's requests took beside it.
 
-        ``baseline`` is None where nothing is live: then only the candidate's own values are recorded.
+        ``baseline`` is None where nothing is live: then only the candidate's own values are recorded. No turn
+        is ended early: a short one would not be like the others.
         """
         chosen, load = self._profile(profile), Load(traffic, "", ())
         if chosen.turns is None:
@@ -115,8 +116,9 @@ class GateLoad:
         sides = {"candidate": resolve(self._settings, candidate)}
         if baseline is not None:
             sides["baseline"] = resolve(self._settings, baseline)
+        plans = {side: self._plan(who, chosen, phases, load) for side, who in sides.items()}
         runs = [
-            (side, self._run(self._plan(sides[side], chosen, phases, load), sides[side]))
+            (side, self._fit_run(plans[side], sides[side], chosen.attempts, ()))
             for side in order_of(chosen.turns.pairs, tuple(sides))
         ]
         self._record(compared(runs, chosen.turns.seconds))
@@ -128,27 +130,28 @@ class GateLoad:
         run: Run | None = None
         while (rate := next_rate(steps, tried)) is not None:
             phases = step_phases(rate, steps.seconds)
-            run = self._run(self._plan(who, profile, phases, load), who)
+            run = self._run(self._plan(who, profile, phases, load), who, self._gate.limits)
             tried.append(Step(rate, kept(run, self._gate.limits)))
         if run is None:
             raise AssertionError("a search for the knee has a first step")
         self._record((knee(f"{name}.knee", tried),))
         return run
 
-    def _fit_run(self, plan: Plan, who: Target, attempts: int) -> Run:
+    def _fit_run(self, plan: Plan, who: Target, attempts: int, rules: Sequence[LimitRule]) -> Run:
         """Run a plan; again where the generator was not fit, as often as policy lets it."""
-        run = self._run(plan, who)
+        run = self._run(plan, who, rules)
         for attempt in range(2, attempts + 1):
             if not run.unfit or run.stopped:
                 break
             self._say(f"{run.unfit}; run {attempt} of {attempts}")
-            run = self._run(plan, who)
+            run = self._run(plan, who, rules)
         return run
 
-    def _run(self, plan: Plan, who: Target) -> Run:
+    def _run(self, plan: Plan, who: Target, rules: Sequence[LimitRule]) -> Run:
+        """Run a plan once; what breaks one of the rules with ``abort`` ends it early."""
         folder = self._folder / f"load-{next(self._runs)}"
         line = LiveLine(self._say, plan, every_s=self._every_s)
-        alarm = Alarm(self._gate.limits, plan)
+        alarm = Alarm(rules, plan)
 
         def watch(recording: Recording, at_s: float) -> str:
             line.tick(recording, at_s)

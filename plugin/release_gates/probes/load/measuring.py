@@ -123,12 +123,12 @@ def _quantile(plan: Plan, name: str, share: float, samples: Samples, bounds: Seq
             },
         ),
     )
-    value_s = _value_s(samples.total, share, plan.timeout_s)
+    value_s = seconds_at(samples.total, share, plan.timeout_s)
     return Measurement(name=name, value=value_s * 1000, unit="ms", samples=tail.samples, tail=tail)
 
 
-def _value_s(total: Tally, share: float, timeout_s: float) -> float:
-    """Return a quantile of all requests; one that failed took as long as one that is given up."""
+def seconds_at(total: Tally, share: float, timeout_s: float) -> float:
+    """Return a quantile of some requests; one that failed took as long as one that is given up."""
     failed = Counter({bucket_of(timeout_s): total.failures.total()})
     value_s = quantile(total.buckets + failed, share)
     if value_s is None:

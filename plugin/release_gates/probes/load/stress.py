@@ -29,7 +29,7 @@ def kept(run: Run, rules: Sequence[LimitRule]) -> Kept:
     """Tell whether a step kept the limits of latency and errors that policy has for its endpoints.
 
     A step is too short to prove a limit: it is kept where none is known to be broken and every value that
-    was seen is within it.
+    was seen is within it. A value that could not be had, or of a step that was ended early, is not within.
     """
     if run.unfit:
         return "unfit"
@@ -37,11 +37,15 @@ def kept(run: Run, rules: Sequence[LimitRule]) -> Kept:
         (measurement, LimitRule(name=rule.name, limit=rule.limit))
         for measurement in measurements(run, rules)
         for rule in rules_for(rules, measurement.name)
-        if rule.limit is not None and (measurement.tail is not None or measurement.share is not None)
+        if rule.limit is not None and (measurement.tail or measurement.share or measurement.absent)
     ]
     if any(judge_rule(rule, found, live=None).outcome is Outcome.FAIL for found, rule in judged):
         return "broken"
-    return "kept" if judged and all(_is_within(found, rule) for found, rule in judged) else "open"
+    return (
+        "kept"
+        if judged and not run.stopped and all(_is_within(found, rule) for found, rule in judged)
+        else "open"
+    )
 
 
 def _is_within(found: Measurement, rule: LimitRule) -> bool:

@@ -8,8 +8,8 @@ from statistics import fmean
 
 from release_gates.model.measurement import Measurement
 from release_gates.model.windows import Windows
-from release_gates.probes.load.buckets import quantile
 from release_gates.probes.load.drive import Run
+from release_gates.probes.load.measuring import seconds_at
 from release_gates.probes.load.plan import Phase
 from release_gates.probes.load.settings import Turns
 from release_gates.probes.load.usage import cpu_per_request_s
@@ -17,6 +17,8 @@ from release_gates.probes.load.usage import cpu_per_request_s
 QUANTILES = ("50", "95")
 """Compared quantiles, in percent; further out chance alone moves them by half from turn to turn."""
 STEADY = "steady"
+MOST_FAILED = 0.01
+"""With more failed requests, turns say nothing of what requests take: those that fail take another time."""
 
 Figure = tuple[str, float]
 """A value's unit and number."""
@@ -43,14 +45,24 @@ def compared(turns: Sequence[Turn], seconds: float) -> tuple[Measurement, ...]:
     """Return the candidate's mean of each value over its turns, beside the live build's.
 
     A turn whose generator was not fit makes all of them inconclusive, and a value that a turn does not have
-    makes that one missing: leaving turns out would choose among them.
+    makes that one missing: leaving turns out would choose among them. So does a turn with many failures.
     """
     figures = [(side, dict(_figures(run))) for side, run in turns]
     names = sorted({name for _, found in figures for name in found})
     unfit = next((run.unfit for _, run in turns if run.unfit), "")
-    if unfit:
-        return tuple(Measurement(name=name, absent="inconclusive", because=unfit) for name in names)
+    if because := unfit or next(filter(None, (_failing(*turn) for turn in turns)), ""):
+        return tuple(Measurement(name=name, absent="inconclusive", because=because) for name in names)
     return tuple(_measurement(name, figures, seconds) for name in names)
+
+
+def _failing(side: str, run: Run) -> str:
+    """Return why a turn's requests are not those that are compared; "" where nearly all had good answers."""
+    blocks = run.blocks(STEADY)
+    every = [run.recording.tally(endpoint, blocks) for endpoint in run.recording.endpoints]
+    failed, requests = sum(each.failures.total() for each in every), sum(each.requests for each in every)
+    if failed <= MOST_FAILED * requests:
+        return ""
+    return f"the {side} failed {failed} of the {requests} requests of a turn, so nothing like is compared"
 
 
 def _figures(run: Run) -> Iterator[tuple[str, Figure]]:
@@ -61,10 +73,9 @@ def _figures(run: Run) -> Iterator[tuple[str, Figure]]:
         total = run.recording.tally(endpoint, blocks)
         requests += total.requests
         yield f"{endpoint}.throughput", ("req/s", total.answered / seconds)
-        for percent in QUANTILES:
-            value_s = quantile(total.buckets, float(percent) / 100)
-            if value_s is not None:
-                yield f"{endpoint}.p{percent}", ("ms", value_s * 1000)
+        for percent in QUANTILES if total.requests else ():
+            value_s = seconds_at(total, float(percent) / 100, run.plan.timeout_s)
+            yield f"{endpoint}.p{percent}", ("ms", value_s * 1000)
     cpu_s = cpu_per_request_s(run, STEADY, requests / seconds)
     if cpu_s is not None:
         yield "target.cpu_time", ("us/req", cpu_s * 1e6)

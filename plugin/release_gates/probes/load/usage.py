@@ -14,6 +14,8 @@ from release_gates.probes.load.plan import BLOCK_S
 from release_gates.probes.load.resources import Usage
 from release_gates.probes.load.scopes import spans
 
+GONE_S = 2.0
+"""A process that is not seen for so long before the end is not there any more."""
 NAMES = ("target.memory", "target.threads", "target.descriptors", "target.cpu", "target.memory_growth")
 
 
@@ -39,8 +41,7 @@ def cpu_per_request_s(run: Run, tag: str, rate: float) -> float | None:
 
 
 def _resources(run: Run, seen: Sequence[Usage], horizon_s: float | None) -> Iterator[Measurement]:
-    if not seen:
-        because = "the target's process was not there while it was judged"
+    if because := _gone(run, seen):
         yield from (Measurement(name=name, absent="error", because=because) for name in NAMES)
         return
     at_s = tuple(usage.at_s - run.started_s for usage in seen)
@@ -51,6 +52,15 @@ def _resources(run: Run, seen: Sequence[Usage], horizon_s: float | None) -> Iter
         yield Measurement(name=name, value=values[-1], unit=unit, samples=len(values), series=series)
     yield _cores(at_s, seen)
     yield _growth(run, Series(at_s=at_s, values=tuple(map(float, columns[0]))))
+
+
+def _gone(run: Run, seen: Sequence[Usage]) -> str:
+    """Tell since when the target's process was not there; "" where it was there to the end."""
+    if not seen:
+        return "the target's process was not there while it was judged"
+    end_s = max((block + 1) * BLOCK_S for block in run.blocks(*run.judged) or (0,))
+    missing_s = end_s - (seen[-1].at_s - run.started_s)
+    return f"the target's process was gone {missing_s:.1f} s before the end" if missing_s > GONE_S else ""
 
 
 def _cores(at_s: Sequence[float], seen: Sequence[Usage]) -> Measurement:

@@ -7,15 +7,21 @@ import os
 import ssl
 import textwrap
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 import pytest
 
+from release_gates.model.limit import LimitRule
+from release_gates.probes.load.drive import Run
 from release_gates.probes.load.generator import Ended, Generator, Watch
-from release_gates.probes.load.plan import Phase, Plan
+from release_gates.probes.load.limits import thresholds_of
+from release_gates.probes.load.plan import BLOCK_S, Phase, Plan
+from release_gates.probes.load.recorder import Recorder
+from release_gates.probes.load.recording import Recording
+from release_gates.probes.load.resources import Usage
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -114,3 +120,40 @@ def drive(tmp_path: Path) -> Drive:
         return child.run(watch), child
 
     return drive
+
+
+Recorded = Callable[..., Run]
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Recorded:
+    """Make a run of what a function tells a recorder; the generator was fit unless that says otherwise."""
+
+    def recorded(
+        fill: Callable[[Recorder], None],
+        *phases: Phase,
+        rules: Sequence[LimitRule] = (),
+        stopped: str = "",
+        at_s: float | None = None,
+        usage: Sequence[Usage] = (),
+        fit: bool = True,
+    ) -> Run:
+        thresholds = thresholds_of(rules)
+        plan = Plan(
+            target="http://127.0.0.1:1",
+            root=str(tmp_path),
+            phases=phases,
+            thresholds=thresholds,
+            traffic="some:traffic",
+            timeout_s=5,
+        )
+        recorder, recording = Recorder(thresholds), Recording()
+        for block in range(int(plan.seconds / BLOCK_S)) if fit else ():
+            recorder.lagged(block * BLOCK_S, 0.0001)
+            recorder.ran(block * BLOCK_S, 0.01, BLOCK_S)
+        fill(recorder)
+        recording.add(recorder.frame(plan.seconds if at_s is None else at_s))
+        ended = Ended(how="stopped", because=stopped) if stopped else Ended(how="finished")
+        return Run(plan=plan, ended=ended, recording=recording, usage=tuple(usage), started_s=100.0)
+
+    return recorded
