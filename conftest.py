@@ -12,6 +12,7 @@ pytest_plugins = [
     "release_gates.probes.sarif.fixtures",
     "release_gates.probes.sbom.fixtures",
     "release_gates.probes.service.fixtures",
+    "release_gates.probes.terraform.fixtures",
     "fixtures.sources",
     "fixtures.docker_engine",
     "fixtures.deployment",

@@ -31,6 +31,7 @@ BUILT_IN = {
     "machine": "release_gates.probes.machine.settings:MachineSettings",
     "sbom": "release_gates.probes.sbom.settings:SbomSettings",
     "service": "release_gates.probes.service.settings:ServiceSettings",
+    "terraform": "release_gates.probes.terraform.settings:TerraformSettings",
 }
 """Sub-table -> "module:type" of the probes in this package."""
 
