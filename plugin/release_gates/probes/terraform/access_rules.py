@@ -21,17 +21,12 @@ IDENTITY = {
     "aws_iam_group_policy": "policy",
     "aws_iam_role": "inline_policy.*.policy",
 }
-TRUST = {
-    "aws_iam_role": "assume_role_policy",
-    "aws_s3_bucket_policy": "policy",
-    "aws_sqs_queue_policy": "policy",
-    "aws_sns_topic_policy": "policy",
-    "aws_kms_key": "policy",
-    "aws_kms_key_policy": "policy",
-    "aws_ecr_repository_policy": "policy",
-    "aws_secretsmanager_secret_policy": "policy",
-    "aws_backup_vault_policy": "policy",
-}
+OF_RESOURCES = (
+    *("aws_backup_vault_policy", "aws_ecr_repository_policy", "aws_kms_key", "aws_kms_key_policy"),
+    *("aws_s3_bucket_policy", "aws_secretsmanager_secret_policy", "aws_sns_topic_policy"),
+    "aws_sqs_queue_policy",
+)
+TRUST = {"aws_iam_role": "assume_role_policy", **dict.fromkeys(OF_RESOURCES, "policy")}
 ATTACHED = {
     "aws_iam_role_policy_attachment": "policy_arn",
     "aws_iam_user_policy_attachment": "policy_arn",
