@@ -1,4 +1,4 @@
-"""Entry to production, measured in staging: every traffic under load and surges; the knee; drifts; changes."""
+"""Entry to production, measured in staging: traffic at full rate, surges, the knee, drifts, changes."""
 
 from __future__ import annotations
 

