@@ -14,6 +14,7 @@ from release_gates.probes.terraform.rule import Doubt, Fault
 from release_gates.probes.terraform.settings import TerraformSettings
 from release_gates.probes.terraform.values import Not, at
 
+BUCKET = "aws_s3_bucket"
 IDENTITY = {
     "aws_iam_policy": "policy",
     "aws_iam_role_policy": "policy",
@@ -24,7 +25,7 @@ IDENTITY = {
 OF_RESOURCES = (
     *("aws_backup_vault_policy", "aws_ecr_repository_policy", "aws_kms_key", "aws_kms_key_policy"),
     *("aws_s3_bucket_policy", "aws_secretsmanager_secret_policy", "aws_sns_topic_policy"),
-    "aws_sqs_queue_policy",
+    *("aws_sqs_queue_policy", BUCKET),
 )
 TRUST = {"aws_iam_role": "assume_role_policy", **dict.fromkeys(OF_RESOURCES, "policy")}
 ATTACHED = {
@@ -36,7 +37,6 @@ ATTACHED = {
 }
 TOO_MUCH = ("AdministratorAccess", "PowerUserAccess", "IAMFullAccess")
 ACLS = ("public-read", "public-read-write", "authenticated-read")
-BUCKET = "aws_s3_bucket"
 BOUNDS = frozenset(
     {
         *("aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceaccount"),
@@ -70,8 +70,8 @@ def made_public(plan: Plan, settings: TerraformSettings) -> Iterator[Fault | Dou
     for each in plan.planned:
         if each.type == BUCKET and not linked(plan, each, "aws_s3_bucket_public_access_block", "bucket"):
             yield Fault(each.address, "", "without aws_s3_bucket_public_access_block", "one that names it")
-        if each.type == "aws_s3_bucket_acl":
-            yield from _acl(each)
+        if each.type in {BUCKET, "aws_s3_bucket_acl"}:
+            yield from _acl(plan, each)
         for place, statement in _statements(plan, each, TRUST.get(each.type)):
             if isinstance(statement, Doubt):
                 yield statement
@@ -87,15 +87,14 @@ def backed_up(plan: Plan, settings: TerraformSettings) -> Iterator[Fault | Doubt
             yield Fault(each.address, "", "without aws_s3_bucket_versioning", "one that names it")
 
 
-def _acl(each: Resource) -> Iterator[Fault | Doubt]:
-    (acl,) = at(each, "acl")
-    if acl.value in ACLS:
-        yield Fault(each.address, "acl", repr(acl.value), '"private"')
-    for uri in at(each, "access_control_policy.*.grant.*.grantee.*.uri"):
-        if uri.value is Not.KNOWN:
-            yield unknown_value(each.address, uri.place)
-        elif str(uri.value).endswith(("AllUsers", "AuthenticatedUsers")):
-            yield Fault(each.address, uri.place, plain(uri.value), "nobody but the owner")
+def _acl(plan: Plan, each: Resource) -> Iterator[Fault | Doubt]:
+    for path in ("acl", "grant.*.uri", "access_control_policy.*.grant.*.grantee.*.uri"):
+        for found in at(each, path):
+            if found.value is Not.KNOWN:
+                if is_declared(plan, each, path.partition(".")[0]):
+                    yield unknown_value(each.address, found.place)
+            elif found.value in ACLS or str(found.value).endswith(("AllUsers", "AuthenticatedUsers")):
+                yield Fault(each.address, found.place, plain(repr(found.value)), "nobody but the owner")
 
 
 def _statements(plan: Plan, each: Resource, path: str | None) -> Iterator[tuple[str, dict[str, Any] | Doubt]]:

@@ -17,6 +17,7 @@ from release_gates.probes.terraform.catalogue import CATALOGUE, ids
 from release_gates.probes.terraform.faults import plain
 from release_gates.probes.terraform.judging import Report, judge_plan
 from release_gates.probes.terraform.plan import Plan, read_plan
+from release_gates.probes.terraform.program import invalid, unformatted
 from release_gates.probes.terraform.settings import TerraformSettings
 from release_gates.probes.terraform.sources import (
     Saved,
@@ -143,6 +144,20 @@ class GateTerraform:
             )
         if rule in report.off:
             self._gate.not_applicable(f"rule.{rule}", report.off[rule])
+
+    def check_sources(self) -> None:
+        """Fail if ``program`` would format the sources otherwise, or finds them invalid.
+
+        Not applicable where policy names no program; without the program that it names, it is an error.
+        """
+        program, folder = self.settings.program, self._gate.rootdir / self.settings.folder
+        if not program:
+            self._gate.not_applicable("terraform.sources", "policy names no program to ask")
+            return
+        wrong = [f"{name} is not formatted: {program} fmt" for name in unformatted(program, folder)]
+        wrong += invalid(program, folder) if self.settings.validate else []
+        if wrong:
+            raise AssertionError("\n".join(wrong[:SHOWN]))
 
     def measure(self) -> None:
         """Measure ``terraform.resources``, ``.decided`` (rules), ``.tolerated``, ``.exempted``, ``.off``

@@ -47,8 +47,10 @@ class TerraformSettings(Part, frozen=True, kw_only=True):
     for ``plan_hours``. ``protected`` are patterns of addresses that must not be destroyed, beside what holds
     state by its type. ``open_ports`` maps patterns of addresses to ports that anybody may reach, ``exposed``
     are addresses that may have a public address or endpoint, ``kinds`` are types that no rule knows and that
-    are accepted unjudged. Backups are kept for ``backup_days`` at least. ``off`` maps a rule to why it is
-    not asked. ``fails_from`` is the mildest severity that fails; milder findings are counted as tolerated.
+    are accepted unjudged. ``program`` is Terraform or OpenTofu, which ``check_sources`` asks whether the
+    sources are formatted, and whether they are valid where ``validate`` is on. Backups are kept for
+    ``backup_days`` at least. ``off`` maps a rule to why it is not asked. ``fails_from`` is the mildest
+    severity that fails; milder findings are counted as tolerated.
     Raises ValueError for a rule that nobody knows, or that is off without a reason, and for bad values.
     """
 
@@ -60,6 +62,8 @@ class TerraformSettings(Part, frozen=True, kw_only=True):
     open_ports: dict[str, list[int]] = {}
     exposed: list[str] = []
     kinds: list[str] = []
+    program: str = ""
+    validate: bool = False
     backup_days: int = 7
     off: dict[str, str] = {}
     severity: dict[str, Severity] = {}
@@ -74,6 +78,8 @@ class TerraformSettings(Part, frozen=True, kw_only=True):
                 raise ValueError(f"off.{rule} = {reason!r}: say in words why")
         if not self.plan or not self.folder or self.folder.startswith("/") or ".." in self.folder.split("/"):
             raise ValueError("plan names an artifact, folder one below the root of the suite")
+        if self.validate and not self.program:
+            raise ValueError('validate = true needs a program, such as "terraform"')
         if not 0 < self.plan_hours <= 24 * 366:
             raise ValueError(f"plan_hours = {self.plan_hours:g}: must be above 0 and at most {24 * 366}")
         if not 1 <= self.backup_days <= 3650:

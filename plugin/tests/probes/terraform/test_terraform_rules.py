@@ -115,6 +115,12 @@ FAULTS: dict[str, tuple[str, Edit]] = {
     "nobody blocks public access": ("TF05", removed("aws_s3_bucket_public_access_block.snapshots")),
     "of another bucket": ("TF05", value("aws_s3_bucket_public_access_block.snapshots", "bucket", "another")),
     "an ACL": ("TF05", added("aws_s3_bucket_acl.a", acl="public-read", access_control_policy=[])),
+    "an ACL of the old form": ("TF05", value(SNAPSHOTS, "acl", "public-read")),
+    "a policy of the old form": ("TF05", value(SNAPSHOTS, "policy", allowed(Principal="*", Action="s3:*"))),
+    "a grant": (
+        "TF05",
+        value(SNAPSHOTS, "grant", [{"uri": "http://acs.amazonaws.com/groups/global/AllUsers"}]),
+    ),
     "a policy for everybody": (
         "TF05",
         added("aws_s3_bucket_policy.a", policy=allowed(Principal="*", Action="s3:GetObject", Resource="arn")),
@@ -272,6 +278,10 @@ UNKNOWN: dict[str, tuple[str, Edit]] = {
     "a policy that the sources set": (
         "TF09",
         added("aws_iam_policy.a", unknown={"policy": True}, expressions={"policy": {}}),
+    ),
+    "an ACL": (
+        "TF05",
+        added("aws_s3_bucket_acl.a", unknown={"acl": True}, expressions={"acl": {}}),
     ),
     "no policy document": ("TF09", added("aws_iam_policy.a", policy="{")),
     "an attribute that went away": (
