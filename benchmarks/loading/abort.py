@@ -69,7 +69,7 @@ def ended() -> tuple[float, float, float]:
         alarm = Alarm((RULE,), plan)
 
         def watch(recording: Recording, at_s: float) -> str:
-            reason = alarm.reason(recording, at_s)
+            reason = alarm.reason(recording)
             if reason:
                 decided.append(at_s)
             return reason

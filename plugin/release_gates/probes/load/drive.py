@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 import msgspec
 
 from release_gates.errors import MeasurementError
 from release_gates.probes.load.generator import Ended, Generator, Watch
-from release_gates.probes.load.health import unfit
+from release_gates.probes.load.health import short, unfit, unfit_in
 from release_gates.probes.load.plan import BLOCK_S, Plan
-from release_gates.probes.load.recording import Recording
+from release_gates.probes.load.recording import Health, Recording
 from release_gates.probes.load.resources import Observer, Usage
 from release_gates.probes.load.scopes import judged, spans
+from release_gates.probes.load.settled import settled
 from release_gates.probes.load.targets import Target
 
 RECORDING = "recording.json"
@@ -47,17 +50,34 @@ class Run:
     @property
     def unfit(self) -> str:
         """Why the generator's run decides nothing about the target, "" for one that does."""
-        return unfit(self.recording.condition(self.blocks(*self.judged)))
+        parts = ((tag, self.blocks(tag)) for tag in self.judged)
+        found = (unfit_in(tag, self.recording.condition(blocks)) for tag, blocks in parts if blocks)
+        return unfit(self._condition) or next(filter(None, found), "")
+
+    @property
+    def starved(self) -> bool:
+        """Whether closed-loop users sent less than they stand for, which a slow target does to them."""
+        return not self.plan.traffic and bool(short(self._condition))
+
+    @property
+    def _condition(self) -> Health:
+        return self.recording.condition(self.blocks(*self.judged))
 
     def blocks(self, *tags: str) -> tuple[int, ...]:
         """Return the blocks of the phases with these tags, whole ones only where the run was ended early."""
         found = (block for tag, each in spans(self.plan.phases).items() if tag in tags for block in each)
         return self.seen(tuple(found))
 
-    def seen(self, blocks: tuple[int, ...]) -> tuple[int, ...]:
-        """Return those blocks that the run got to the end of."""
-        last = int(self.recording.at_s / BLOCK_S)
+    def seen(self, blocks: tuple[int, ...], within_s: float = 0.0) -> tuple[int, ...]:
+        """Return those blocks that the run got to the end of, and ``within_s`` seconds beyond."""
+        last = int((self.recording.at_s - within_s) / BLOCK_S)
         return tuple(block for block in blocks if block < last) if self.stopped else blocks
+
+    def settled(self, blocks: tuple[int, ...]) -> tuple[int, ...]:
+        """Return those blocks before the first of which not every request has ended."""
+        if not self.stopped:
+            return blocks
+        return tuple(takewhile(partial(settled, self.recording, self.plan), self.seen(blocks)))
 
 
 def drive(plan: Plan, target: Target, *, folder: Path, watch: Watch) -> Run:

@@ -138,10 +138,13 @@ class GateLoad:
         return run
 
     def _fit_run(self, plan: Plan, who: Target, attempts: int, rules: Sequence[LimitRule]) -> Run:
-        """Run a plan; again where the generator was not fit, as often as policy lets it."""
+        """Run a plan; again where the generator was not fit, as often as policy lets it.
+
+        Not where it may have been the target: that would choose among its runs.
+        """
         run = self._run(plan, who, rules)
         for attempt in range(2, attempts + 1):
-            if not run.unfit or run.stopped:
+            if not run.unfit or run.stopped or run.starved:
                 break
             self._say(f"{run.unfit}; run {attempt} of {attempts}")
             run = self._run(plan, who, rules)
@@ -155,7 +158,7 @@ class GateLoad:
 
         def watch(recording: Recording, at_s: float) -> str:
             line.tick(recording, at_s)
-            return alarm.reason(recording, at_s)
+            return alarm.reason(recording)
 
         try:
             return drive(plan, who, folder=folder, watch=watch)

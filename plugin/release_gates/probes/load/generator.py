@@ -103,14 +103,20 @@ class Generator:
             pass_fds=(send,),
             start_new_session=True,
         )
-        if all(phase.rate > 0 for phase in self._plan.phases):  # a closed loop takes all that it gets
+        if self._may_come_first():
             with suppress(PermissionError, ProcessLookupError):
-                os.sched_setscheduler(child.pid, os.SCHED_RR, os.sched_param(PRIORITY))
+                policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK  # what the user's code starts has no priority
+                os.sched_setscheduler(child.pid, policy, os.sched_param(PRIORITY))
         if child.stdin is not None:
             with suppress(BrokenPipeError):  # it has ended already: there will be no last frame
                 child.stdin.write(msgspec.json.encode(self._plan) + b"\n")
                 child.stdin.flush()
         return child
+
+    def _may_come_first(self) -> bool:
+        """Tell whether it may have priority: a closed loop, or one processor, would leave others nothing."""
+        arrivals = all(phase.rate > 0 for phase in self._plan.phases)
+        return self._driver == "open" and arrivals and len(os.sched_getaffinity(0)) > 1
 
     def _follow(self, child: subprocess.Popen[bytes], receive: int, watch: Watch) -> Ended:
         begun = self._heard = time.monotonic()

@@ -12,14 +12,26 @@ OFFERED = 0.99
 LAG_S = 0.005
 LAG_SHARE = 0.05
 """Its own delays are below 5 ms at the 99th percentile, and below 5 % of each limit that is judged."""
+PHASE_SHARE = 0.95
+"""In each phase alone, so many delays are below that: a pause of the host is a large part of a spike."""
 CPU = 0.8
 """With more of a core than that it measures its own queue."""
 
 
 def unfit(health: Health) -> str:
     """Return why a generator's run cannot decide anything about the target; "" for a fit one."""
-    findings = (_silent(health), _short(health), _late(health, LAG_S), _busy(health))
+    findings = (_silent(health), short(health), _late(health, LAG_S), _busy(health))
     return _said("; ".join(filter(None, findings)))
+
+
+def unfit_in(tag: str, health: Health) -> str:
+    """Return why one phase of a run was not the one that was asked for; "" if it was.
+
+    A short phase (a spike) hardly moves what is known of the whole run.
+    """
+    findings = (_silent(health), short(health), _late(health, LAG_S, PHASE_SHARE), _busy(health))
+    because = "; ".join(filter(None, findings))
+    return _said(f"in phase {tag} {because}" if because else "")
 
 
 def too_late(health: Health, edges_s: Iterable[float]) -> str:
@@ -39,7 +51,8 @@ def _silent(health: Health) -> str:
     return ""
 
 
-def _short(health: Health) -> str:
+def short(health: Health) -> str:
+    """Return how much less was offered than asked for, "" for enough."""
     if health.offered >= OFFERED * health.asked:
         return ""
     return (
@@ -48,11 +61,14 @@ def _short(health: Health) -> str:
     )
 
 
-def _late(health: Health, most_s: float) -> str:
-    lag_s = quantile(health.lag, 0.99)
+def _late(health: Health, most_s: float, share: float = 0.99) -> str:
+    lag_s = quantile(health.lag, share)
     if lag_s is None or lag_s < most_s:
         return ""
-    return f"its own delays have a p99 of {lag_s * 1000:.3g} ms; below {most_s * 1000:.3g} ms is needed"
+    return (
+        f"its own delays have a p{share * 100:g} of {lag_s * 1000:.3g} ms; "
+        f"below {most_s * 1000:.3g} ms is needed"
+    )
 
 
 def _busy(health: Health) -> str:

@@ -17,7 +17,7 @@ from release_gates.probes.load.health import too_late
 from release_gates.probes.load.limits import bounds_of, quantiles_of, rules_for, threshold_of
 from release_gates.probes.load.plan import BLOCK_S, Plan
 from release_gates.probes.load.recording import Tally
-from release_gates.probes.load.scopes import scopes
+from release_gates.probes.load.scopes import Scope, scopes
 
 MOST_BLOCKS = 2400
 """Evidence holds no more blocks of a measurement: those of ten minutes, or longer ones."""
@@ -35,7 +35,7 @@ def measurements(run: Run, rules: Sequence[LimitRule]) -> tuple[Measurement, ...
         measurement
         for endpoint in run.recording.endpoints
         for scope in scopes(run.plan.phases)
-        for measurement in _endpoint(run, rules, endpoint, scope.suffix, run.seen(scope.blocks))
+        for measurement in _endpoint(run, rules, endpoint, scope)
     )
 
 
@@ -54,9 +54,8 @@ def standing(run: Run, found: Iterable[Measurement]) -> Iterator[Measurement]:
             yield each
 
 
-def _endpoint(
-    run: Run, rules: Sequence[LimitRule], endpoint: str, suffix: str, blocks: Sequence[int]
-) -> Iterator[Measurement]:
+def _endpoint(run: Run, rules: Sequence[LimitRule], endpoint: str, scope: Scope) -> Iterator[Measurement]:
+    suffix, blocks = scope.suffix, run.seen(scope.blocks)
     samples = _samples(run, endpoint, blocks)
     if samples.total.requests == 0:
         yield from _absent(f"{endpoint}.{{}}{suffix}", rules)
@@ -65,14 +64,21 @@ def _endpoint(
     for percent in quantiles_of(rules):
         name = f"{endpoint}.p{percent}{suffix}"
         bounds = [bound for rule in rules_for(rules, name) for bound in bounds_of(rule)]
-        late = too_late(condition, (threshold_of(bound).edge_s for bound in bounds))
-        if late:
-            yield Measurement(name=name, absent="inconclusive", because=late)
+        edges_s = [threshold_of(bound).edge_s for bound in bounds]
+        known = _known(run, endpoint, samples, run.seen(scope.blocks, min(edges_s, default=0.0)))
+        if because := too_late(condition, edges_s) or _too_early(known):
+            yield Measurement(name=name, absent="inconclusive", because=because)
         else:
-            yield _quantile(run.plan, name, float(percent) / 100, samples, bounds)
+            yield _quantile(run.plan, name, float(percent) / 100, known, bounds)
+    known = _known(run, endpoint, samples, run.settled(scope.blocks))
     for value, count in SHARES.items():
-        if value != "reconnect_rate" or run.plan.traffic:  # locust does not tell of its connections
-            yield _share(f"{endpoint}.{value}{suffix}", tuple(map(count, samples.blocks)), samples)
+        name = f"{endpoint}.{value}{suffix}"
+        if value == "reconnect_rate" and not run.plan.traffic:  # locust does not tell of its connections
+            continue
+        if because := _too_early(known):
+            yield Measurement(name=name, absent="inconclusive", because=because)
+        else:
+            yield _share(name, tuple(map(count, known.blocks)), known)
     yield _throughput(f"{endpoint}.throughput{suffix}", samples.total, len(blocks) * BLOCK_S)
 
 
@@ -93,6 +99,17 @@ class Samples(NamedTuple):
     blocks: tuple[Tally, ...]
     total: Tally
     stopped: str
+
+
+def _known(run: Run, endpoint: str, samples: Samples, blocks: Sequence[int]) -> Samples:
+    """Return the samples of a whole run; of one that was ended early those of which enough is known."""
+    return _samples(run, endpoint, blocks) if run.stopped else samples
+
+
+def _too_early(known: Samples) -> str:
+    if known.total.requests:
+        return ""
+    return f"the run was ended early, for {known.stopped}, before the first request had ended"
 
 
 def _samples(run: Run, endpoint: str, blocks: Sequence[int]) -> Samples:

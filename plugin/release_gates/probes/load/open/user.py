@@ -23,12 +23,14 @@ NO_ANSWER = Answer(0, b"")
 class User:
     """Asks one request at a time. ``request`` is what it waits for, or would ask next.
 
-    ``deadline_s`` is when it gives up, in seconds of the run; infinite where it waits for nothing.
+    ``deadline_s`` is when it gives up, in seconds of the run; infinite where it waits for nothing. ``anew``
+    says that the request has to open a connection, which is counted when the request is: when it ends.
     """
 
     __slots__ = (
         "_driver",
         "_resume",
+        "anew",
         "channel",
         "connecting",
         "deadline_s",
@@ -45,7 +47,7 @@ class User:
         self._driver = driver
         self.link: Link | None = None
         self.connecting: asyncio.Task[None] | None = None
-        self.waits = False
+        self.waits = self.anew = False
         self.intended_s = 0.0
         self.deadline_s = math.inf
         self.request = first_request(requests)
@@ -57,7 +59,7 @@ class User:
         self.intended_s = intended_s
         self.deadline_s = intended_s + self._driver.timeout_s
         if self.link is None:
-            self.channel.reconnected(intended_s)
+            self.anew = True
             self._driver.reconnect(self)
         else:
             self._send(self.link)
@@ -74,6 +76,8 @@ class User:
         if (kind := fault(self.request, answer)) is None:
             channel.sent(self.intended_s)
             channel.took(now_s - self.intended_s)
+            if self.anew:
+                self._note_anew()
         else:
             self._failed(kind, f"{answer.status}, {len(answer.body)} bytes: {answer.body[:100]!r}")
         link = self.link
@@ -111,8 +115,14 @@ class User:
             self.connecting = None
         self.failed("timeout", "no answer in time")
 
+    def _note_anew(self) -> None:
+        self.anew = False
+        self.channel.reconnected(self.intended_s)
+
     def _failed(self, kind: FailureKind, what: str) -> None:
         self.channel.failed(self.intended_s, kind)
+        if self.anew:
+            self._note_anew()
         self._driver.log.note(self.request, kind, what)
 
     def _send(self, link: Link) -> None:
