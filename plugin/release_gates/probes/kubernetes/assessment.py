@@ -23,6 +23,7 @@ from release_gates.probes.kubernetes.rbac_rules import rbac_findings
 from release_gates.probes.kubernetes.schema import schema_findings
 from release_gates.probes.kubernetes.settings import KubernetesSettings
 from release_gates.probes.kubernetes.sources import read_kustomize, read_path
+from release_gates.probes.kubernetes.tls import Handshake, shake, tls_findings
 from release_gates.probes.kubernetes.workload_rules import split_image, workload_findings
 
 FAMILIES = ("PSS", "PW", "NP", "RB", "AV", "LL", "LV")
@@ -68,16 +69,22 @@ class Judgement:
 
 
 def judge(
-    deployed: Deployed, settings: KubernetesSettings, digests: Mapping[str, str], now: datetime
+    deployed: Deployed,
+    settings: KubernetesSettings,
+    digests: Mapping[str, str],
+    now: datetime,
+    shaken: Mapping[str, Handshake] | None = None,
 ) -> Judgement:
     """Judge everything that is deployed, at a moment (for exemptions and live state).
+
+    ``shaken`` is what the ports of services said to a TLS handshake.
 
     Raises MeasurementError for nothing to judge, a kind that nobody knows, and an exemption that is over or
     that covers nothing.
     """
     if not deployed.workloads:
         raise nothing("the sources have no workload" if deployed.objects else "the sources are empty")
-    found = sorted(set(_all(deployed, settings, digests, now)))
+    found = sorted({*_all(deployed, settings, digests, now), *tls_findings(deployed, shaken or {})})
     exempt = _exemptions(settings, found, now)
     decided = [one for one in latency_findings(deployed, settings) if isinstance(one, Undecided)]
     return Judgement(
@@ -151,7 +158,8 @@ class GateKubernetes:
     def judgement(self) -> Judgement:
         """What is wrong; read and judged at the first call."""
         if self._judgement is None:
-            self._judgement = judge(self._deployed(), self._settings, self._digests(), datetime.now(UTC))
+            deployed, now = self._deployed(), datetime.now(UTC)
+            self._judgement = judge(deployed, self._settings, self._digests(), now, self._shaken())
         return self._judgement
 
     def measure(self) -> None:
@@ -195,6 +203,9 @@ class GateKubernetes:
         return {
             image: self._gate.candidate.artifact_digest(name) for image, name in self._settings.images.items()
         }
+
+    def _shaken(self) -> dict[str, Handshake]:
+        return {title: shake(one, self._gate.rootdir) for title, one in self._settings.tls.items()}
 
     def _deployed(self) -> Deployed:
         return deployed(

@@ -43,6 +43,15 @@ def nothing(place: str) -> MeasurementError:
     )
 
 
+def unused(what: str, problem: str) -> MeasurementError:
+    """Return the error for a sentence of policy that is about nothing that is deployed."""
+    return MeasurementError(
+        f"{what} in policy {problem}.",
+        slug="kubernetes-unused-policy",
+        hint="What is about nothing protects nothing; correct its name or take it out.",
+    )
+
+
 def clip(text: object, most: int = 120) -> str:
     """Return a foreign text on one line, at most so many characters long."""
     line = " ".join(str(text).split())

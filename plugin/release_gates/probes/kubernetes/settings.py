@@ -84,6 +84,31 @@ class LiveCluster(Part, frozen=True, kw_only=True):
             raise ValueError("cluster: in_cluster has neither kubeconfig nor context")
 
 
+class Endpoint(Part, frozen=True, kw_only=True):
+    """Where a service's port can be reached from here, as ``host:port``, and who it has to be.
+
+    ``server_name`` is the name in its certificate (default: the host), ``ca`` a file below the root with the
+    certificates that may sign it (default: the system's).
+    """
+
+    address: str
+    server_name: str = ""
+    ca: str = ""
+
+    def __post_init__(self) -> None:
+        host, _, port = self.address.rpartition(":")
+        if not host.strip("[]") or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ValueError(f"tls: address {self.address!r} is not of the form host:port")
+        if self.ca.startswith("/") or ".." in self.ca.split("/"):
+            raise ValueError(f"tls: ca {self.ca!r} must lie below the root of the suite")
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host and port."""
+        host, _, port = self.address.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
 class KubernetesSettings(Part, frozen=True, kw_only=True):
     """What is judged, and by which rules.
 
@@ -93,8 +118,8 @@ class KubernetesSettings(Part, frozen=True, kw_only=True):
     ``namespace`` is for objects that name none. ``images`` maps an image without tag and digest to the
     candidate's artifact whose digest it has to be; ``registries`` are the prefixes that an image may have.
     ``kinds`` are custom kinds that are accepted unjudged, ``exposed`` services that may be reached from
-    outside, each as ``Kind/namespace/name``. ``undecided`` are rules that another gate answers. Findings
-    from ``block`` on fail a test.
+    outside, each as ``Kind/namespace/name``; ``tls`` says where such a service's port is asked for TLS.
+    ``undecided`` are rules that another gate answers. Findings from ``block`` on fail a test.
     Raises ValueError for versions, rules and severities that do not exist.
     """
 
@@ -110,6 +135,7 @@ class KubernetesSettings(Part, frozen=True, kw_only=True):
     images: dict[str, str] = {}
     kinds: list[str] = []
     exposed: list[str] = []
+    tls: dict[str, Endpoint] = {}
     undecided: list[str] = []
     block: Severity = Severity.MEDIUM
     severity: dict[str, Severity] = {}
