@@ -61,3 +61,7 @@ class EvidenceError(GateError):
 
 class PromotionRefused(GateError):
     """No promotion: what is missing for it."""
+
+
+class TrustError(GateError):
+    """A key, a signature or what it was set to is not what ``gates/trust.toml`` asks for."""

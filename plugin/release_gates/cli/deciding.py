@@ -16,6 +16,7 @@ import msgspec
 
 from release_gates.candidate.store import ArtifactStore
 from release_gates.cli.project import Project, environment_of, refusing, width
+from release_gates.cli.signing import KEY, run_of, sign_run, signer_for
 from release_gates.errors import EvidenceError, LedgerError
 from release_gates.judge.decide import decide
 from release_gates.ledger.evidence import EvidenceWriter, read_evidence
@@ -74,10 +75,14 @@ def run(project: Project, environment: str, pytest_arguments: tuple[str, ...]) -
 @click.command("decide")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--environment", required=True)
+@click.option("--sign", type=KEY, metavar="KEYFILE", help="Sign the verdict; for a protected job.")
 @click.pass_obj
 @refusing
-def decide_files(project: Project, files: tuple[Path, ...], environment: str) -> None:
-    """Decide on evidence FILES that were measured in parts (pytest --gate-part)."""
+def decide_files(project: Project, files: tuple[Path, ...], environment: str, sign: Path | None) -> None:
+    """Decide on evidence FILES that were measured in parts (pytest --gate-part).
+
+    A verdict that is signed at once is not LOCAL, whatever the ledger is.
+    """
     evidence = [read_evidence(file) for file in files]
     for part, file in zip(evidence, files, strict=True):
         if part.header.environment != environment:
@@ -86,9 +91,13 @@ def decide_files(project: Project, files: tuple[Path, ...], environment: str) ->
                 slug="evidence-of-another-entry",
                 hint=f"Measure with -m gate_{environment} --gate-part.",
             )
-    joined = _prepared(project, environment, evidence[0].header.candidate, project.candidate_file.parent)
+    candidate, folder = evidence[0].header.candidate, project.candidate_file.parent
+    signer = signer_for(project, environment_of(project.policy(), environment), sign) if sign else None
+    joined = _prepared(project, environment, candidate, folder, signed=signer is not None)
     joined.begin([file.absolute() for file in files])
     verdict = joined.conclude(evidence)
+    if signer is not None:
+        sign_run(project, run_of(project, verdict.run), verdict, evidence, signer)
     project.say(verdict, verdict_lines(verdict, head=joined.head, width=width()))
     sys.exit(exit_status(0, verdict))
 
@@ -161,7 +170,9 @@ def _decided_again(project: Project, ledger: Ledger, view: RunView, verdict: Ver
     )
 
 
-def _prepared(project: Project, environment: str, candidate: ReleaseCandidate, folder: Path) -> Run:
+def _prepared(
+    project: Project, environment: str, candidate: ReleaseCandidate, folder: Path, *, signed: bool = False
+) -> Run:
     snapshot = project.snapshot()
     policy = policy_from_snapshot(snapshot, folder=project.policy_dir.name)
     return Run(
@@ -173,6 +184,7 @@ def _prepared(project: Project, environment: str, candidate: ReleaseCandidate, f
         root=project.root,
         candidate_root=folder,
         run=new_run_id(datetime.now(UTC)),
+        signed=signed,
     )
 
 

@@ -11,6 +11,7 @@ import click
 
 from release_gates.candidate.file import read_candidate
 from release_gates.candidate.keep import keep_candidate
+from release_gates.cli.bundles import PATH, verify_bundle
 from release_gates.cli.project import Project, environment_of, refusing, width
 from release_gates.model.event import Promoted
 from release_gates.promotion import promote as promotion
@@ -69,10 +70,22 @@ def invalidate(project: Project, run: str, by: str, reason: str) -> None:
 
 @click.command()
 @click.option("--head", "heads", multiple=True, help="A head digest that was printed earlier. Repeatable.")
+@click.option("--bundle", type=PATH, help="Check this file of `bundle` instead; no ledger is needed.")
+@click.option("--trust", type=PATH, help="The public keys to check a bundle by; default: gates/trust.toml.")
 @click.pass_obj
 @refusing
-def verify(project: Project, heads: tuple[str, ...]) -> None:
-    """Check the ledger's whole chain, and that no head that a verdict file names is missing from it."""
+def verify(project: Project, heads: tuple[str, ...], bundle: Path | None, trust: Path | None) -> None:
+    """Check the ledger's whole chain, and that no head that a verdict file names is missing from it.
+
+    With --bundle: check one verdict's complete evidence elsewhere, offline; status 0 for a signed PROMOTE.
+    """
+    if bundle is not None:
+        if heads:
+            raise click.UsageError("--head is of a ledger, and --bundle needs none.")
+        verify_bundle(project, bundle, trust)
+        return
+    if trust is not None:
+        raise click.UsageError("--trust is for --bundle.")
     ledger = project.ledger()
     damage = ledger.verify(heads=[*heads, *_seen_heads(project)])
     head = ledger.head()

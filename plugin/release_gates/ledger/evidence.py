@@ -99,7 +99,7 @@ def read_evidence(path: Path) -> Evidence:
         data = path.read_bytes()
     except OSError as error:
         raise absent(path, error) from error
-    return _evidence(path, data)
+    return evidence_from(path, data)
 
 
 def absent(path: Path, error: OSError) -> EvidenceError:
@@ -111,7 +111,8 @@ def absent(path: Path, error: OSError) -> EvidenceError:
     )
 
 
-def _evidence(path: Path, data: bytes) -> Evidence:
+def evidence_from(path: Path, data: bytes) -> Evidence:
+    """Return the evidence in some bytes, as ``read_evidence`` does; ``path`` is for messages only."""
     *lines, rest = data.split(b"\n")
     records = [_record(path, number, line) for number, line in enumerate(lines, start=1)]
     if rest and not _is_torn(rest):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from release_gates.model.limit import LimitRule
 from release_gates.model.outcome import Effect, Mode, Severity
 from release_gates.model.record import Record
+from release_gates.model.trust import Trust
 from release_gates.model.waiver import Waiver
 
 
@@ -69,6 +70,8 @@ class EnvironmentPolicy(Record, frozen=True, kw_only=True):
     extends: str = ""
     mode: Mode = Mode.ENFORCE
     observe_until: date | None = None
+    trust: Trust | None = None
+    """Whose signatures count, None where the policy has no ``trust.toml``: then nobody signs."""
 
     def gate(self, name: str) -> GateSpec | None:
         """Return the gate of that name, or None where this environment does not list it."""

@@ -14,7 +14,7 @@ from release_gates.policy.modes import MODE_KEYS, read_mode
 from release_gates.policy.snapshot import ENVIRONMENTS, Snapshot
 from release_gates.policy.table import Table, is_name
 
-RESERVED = ("environments", "waivers", "defects")
+RESERVED = ("environments", "waivers", "defects", "trust")
 """Files in ``gates/`` with a meaning of their own, so that no environment may bear their names."""
 
 

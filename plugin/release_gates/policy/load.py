@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from msgspec import structs
+
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
 from release_gates.model.outcome import Effect, Mode, Severity
 from release_gates.policy.document import read_document
@@ -28,6 +30,7 @@ from release_gates.policy.snapshot import (
     snapshot_digest,
 )
 from release_gates.policy.table import Table
+from release_gates.policy.trust import read_trust
 from release_gates.policy.waivers import read_waivers
 
 Drafts = dict[str, GateDraft]
@@ -59,13 +62,15 @@ def policy_from_snapshot(snapshot: Snapshot, *, folder: str = "gates") -> Policy
 def _policy(snapshot: Snapshot, mistakes: Mistakes) -> Policy:
     digest = _digest(snapshot, mistakes)
     path = read_path(snapshot, mistakes)
+    trust = read_trust(snapshot, [head.name for head in path] or None, mistakes)
     environments = _environments(path, snapshot, mistakes) if path else ()
     expected = _expected(environments, snapshot, mistakes) if path else {}
     if path:
         _refuse_strange_findings(environments, snapshot, mistakes)
     waivers = read_waivers(snapshot, None if mistakes.found else environments, mistakes)
     mistakes.raise_any()
-    return Policy(environments=environments, expected=expected, digest=digest, waivers=waivers)
+    entries = tuple(structs.replace(each, trust=trust) for each in environments) if trust else environments
+    return Policy(environments=entries, expected=expected, digest=digest, waivers=waivers)
 
 
 def _digest(snapshot: Snapshot, mistakes: Mistakes) -> str:

@@ -90,8 +90,11 @@ class Run:
         root: Path,
         candidate_root: Path,
         run: str,
+        signed: bool = False,
     ) -> None:
+        """Take up a run; ``signed`` says that its verdict will be, so that no ledger makes it LOCAL."""
         self.id = run
+        self._local = ledger.local and not signed
         self._policy = policy
         self._snapshot = snapshot
         self._environment = environment
@@ -196,7 +199,7 @@ class Run:
             evidence=evidence,
             history=known,
             now=now,
-            local=self._ledger.local,
+            local=self._local,
             run=self.id,
             waivers=self._policy.waivers,
         )

@@ -1,0 +1,215 @@
+"""``bundle`` packs all that a verdict rests on; ``verify --bundle`` checks it elsewhere, by public keys."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import click
+import msgspec
+
+from release_gates import TOOL
+from release_gates.candidate.store import ArtifactStore
+from release_gates.cli.project import Project, environment_of, refusing, width
+from release_gates.cli.signing import run_of
+from release_gates.errors import LedgerError, TrustError
+from release_gates.judge.decide import decide
+from release_gates.ledger.attestations.bundle import Bundle, bad_bundle, packed, read_bundle
+from release_gates.ledger.attestations.checks import Signed, Wanted, check_attestations
+from release_gates.ledger.attestations.files import attestations_of, split_lines
+from release_gates.ledger.evidence import evidence_from
+from release_gates.ledger.history import history
+from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.event import History
+from release_gates.model.record import canonical, digest
+from release_gates.model.trust import Trust
+from release_gates.model.verdict import Verdict
+from release_gates.policy.load import policy_from_snapshot
+from release_gates.policy.mistake import Mistakes
+from release_gates.policy.selection import expected_in
+from release_gates.policy.snapshot import TOOL_KEY
+from release_gates.policy.trust import FILE, read_trust
+from release_gates.report.text import wrapped
+
+PATH = click.Path(path_type=Path, dir_okay=False)
+Kind = TypeVar("Kind")
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--output", type=PATH, required=True, help="The file to write (zip).")
+@click.option("--trust", type=PATH, help="The public keys to check by; default: gates/trust.toml.")
+@click.pass_obj
+@refusing
+def bundle(project: Project, run_id: str, output: Path, trust: Path | None) -> None:
+    """Pack the signed verdict of RUN with all that it rests on: evidence, rules, history, signatures.
+
+    It is checked before it is written, as `verify --bundle` checks it. It holds no artifact.
+    """
+    made = _gathered(project, run_id)
+    checked(made, _trust(project, trust), output)
+    try:
+        with output.open("xb") as file:
+            file.write(packed(made))
+    except OSError as error:
+        raise TrustError(
+            f"{output}: cannot be written ({error.strerror}).",
+            slug="bundle-not-written",
+            hint="Name a new file.",
+        ) from None
+    project.say({"run": run_id, "file": str(output)}, [f"{output}: all that run {run_id} rests on"])
+
+
+def verify_bundle(project: Project, file: Path, trust: Path | None) -> None:
+    """Check a bundle and say what it shows; exit status 0 for a signed PROMOTE, 1 for a signed HOLD."""
+    found = checked(read_bundle(file), _trust(project, trust), file)
+    verdict, signed = found.verdict, found.signed
+    name = f"{verdict.candidate.name} {verdict.candidate.version} ({verdict.candidate.digest})"
+    promotes = verdict.promotes and not verdict.is_observed
+    sentences = [
+        f"{verdict.title}: {name} for the entry to {verdict.environment}, run {verdict.run}, decided "
+        f"{verdict.decided:%Y-%m-%d %H:%M} UTC under the rules {verdict.inputs.rules[:12]}",
+        f"signed by key {signed.key.name} at {signed.at:%Y-%m-%d %H:%M} UTC; {len(verdict.inputs.evidence)} "
+        "evidence file(s) and the rules are those of the verdict, and deciding again gives it, byte for byte",
+    ]
+    data = {"ok": promotes, "verdict": verdict, "key": signed.key.name, "signed": signed.at}
+    project.say(data, [line for sentence in sentences for line in wrapped(sentence, width())])
+    if not promotes:
+        sys.exit(1)
+
+
+class Checked(NamedTuple):
+    """What a bundle shows, once nothing speaks against it."""
+
+    verdict: Verdict
+    signed: Signed
+
+
+def checked(made: Bundle, trust: Trust, file: Path) -> Checked:
+    """Return the verdict of a bundle and who signed it, or refuse by ``TrustError``.
+
+    The signatures first, then each digest that the verdict names, then the verdict itself: decided again.
+    """
+    verdict = _read(made.verdict, Verdict, file, "verdict")
+    candidate = _read(made.candidate, ReleaseCandidate, file, "candidate")
+    wanted = Wanted(
+        candidate=candidate,
+        environment=verdict.environment,
+        rules=hashlib.sha256(made.rules).hexdigest(),
+        verdict=verdict,
+        now=None,
+        most=timedelta(0),
+    )
+    signed = check_attestations(split_lines(made.attestations, str(file)), trust, wanted)
+    if signed.at > datetime.now(UTC):
+        raise bad_bundle(file, f"it was signed in the future, at {signed.at}")
+    past = _read(made.history, History, file, "history")
+    _check_inputs(made, verdict, candidate, past, file)
+    if canonical(_again(made, verdict, past, file)) != canonical(verdict):
+        raise bad_bundle(file, f"deciding again gives another verdict{_of_version(made, file)}")
+    return Checked(verdict, signed)
+
+
+def _check_inputs(
+    made: Bundle, verdict: Verdict, candidate: ReleaseCandidate, past: History, file: Path
+) -> None:
+    inputs = verdict.inputs
+    facts = {
+        "candidate": (candidate.digest, verdict.candidate.digest),
+        "rules": (hashlib.sha256(made.rules).hexdigest(), inputs.rules),
+        "history": (digest(past), inputs.history),
+        "evidence": (tuple(hashlib.sha256(each).hexdigest() for each in made.evidence), inputs.evidence),
+    }
+    for name, (found, named) in facts.items():
+        if found != named:
+            raise bad_bundle(file, f"its {name} is not what the verdict names")
+
+
+def _again(made: Bundle, verdict: Verdict, past: History, file: Path) -> Verdict:
+    policy = policy_from_snapshot(_snapshot(made, file))
+    environment = environment_of(policy, verdict.environment)
+    return decide(
+        environment,
+        rules=policy.digest,
+        expected=expected_in(policy, environment),
+        evidence=[evidence_from(file, each) for each in made.evidence],
+        history=past,
+        now=verdict.decided,
+        local=verdict.local,
+        run=verdict.run,
+        waivers=policy.waivers,
+    )
+
+
+def _gathered(project: Project, run_id: str) -> Bundle:
+    view = run_of(project, run_id)
+    verdict, candidate = view.verdict, view.started.candidate
+    if verdict is None or view.invalidated:
+        why = f"was invalidated: {view.invalidated}" if view.invalidated else "has no verdict"
+        raise LedgerError(f"run {run_id} {why}.", slug="nothing-to-sign", hint="Name a run that counts.")
+    before = [event for event in project.ledger().events() if event.seq < view.verdict_seq]
+    past = history(
+        before,
+        candidate=candidate.digest,
+        environment=verdict.environment,
+        rules=verdict.inputs.rules,
+        run=run_id,
+    )
+    files = [project.root / path for path in view.started.evidence]
+    return Bundle(
+        attestations=_bytes(attestations_of(project.state, run_id)),
+        verdict=canonical(verdict),
+        candidate=canonical(candidate),
+        rules=ArtifactStore(project.state / "artifacts").get(verdict.inputs.rules).read_bytes(),
+        history=canonical(past),
+        evidence=tuple(_bytes(path) for path in files),
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TrustError(
+            f"{path}: cannot be read ({error.strerror}).",
+            slug="attestation-absent",
+            hint="Bring it back; or `release-gates attest RUN`.",
+        ) from None
+
+
+def _trust(project: Project, file: Path | None) -> Trust:
+    """Return the public keys of a file; every mistake in it is said."""
+    path = file or project.policy_dir / FILE
+    mistakes = Mistakes(str(path.parent))
+    try:
+        text = path.read_bytes()[:1_000_000].decode()
+    except (OSError, UnicodeError) as error:
+        raise TrustError(
+            f"{path}: the public keys cannot be read ({error}).",
+            slug="no-trust",
+            hint="Name them: --trust FILE.",
+        ) from None
+    trust = read_trust({FILE: text}, None, mistakes)
+    mistakes.raise_any()
+    return trust or Trust()
+
+
+def _snapshot(made: Bundle, file: Path) -> dict[str, str]:
+    return _read(made.rules, dict[str, str], file, "rules")
+
+
+def _of_version(made: Bundle, file: Path) -> str:
+    by: Mapping[str, str] = _snapshot(made, file)
+    other = by.get(TOOL_KEY, "")
+    return "" if other == TOOL else f"; it was decided by {other[:60]!a}, and this is {TOOL}"
+
+
+def _read(data: bytes, kind: type[Kind], file: Path, name: str) -> Kind:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise bad_bundle(file, f"its {name} cannot be read") from None

@@ -1,0 +1,118 @@
+"""``keygen``, ``attest`` and ``decide --sign``: who holds a key signs what the ledger decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from release_gates.cli.project import Project, environment_of, refusing
+from release_gates.errors import EvidenceError, LedgerError, TrustError
+from release_gates.ledger.attestations.files import attestations_of, signed_lines, write_lines
+from release_gates.ledger.attestations.keys import make_key, public_of, read_key
+from release_gates.ledger.evidence import read_evidence
+from release_gates.ledger.history import RunView, runs
+from release_gates.model.evidence import Evidence
+from release_gates.model.gate import EnvironmentPolicy
+from release_gates.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import CryptoSigner
+
+KEY = click.Path(path_type=Path, dir_okay=False)
+SIGNING = ("evidence", "verdict")
+
+
+@click.command()
+@click.argument("file", type=KEY)
+@click.pass_obj
+@refusing
+def keygen(project: Project, file: Path) -> None:
+    """Write a new private key (Ed25519) to FILE, outside of the project; print its public half.
+
+    The file has mode 0600 and no password: whoever can read it can sign. Give it to the protected job as a
+    secret, and to nobody else.
+    """
+    public = make_key(file, project.root)
+    lines = [
+        f"{file}: a private key; keep it out of every repository. Its public half, for gates/trust.toml:",
+        "",
+        "[key.NAME]",
+        f'public = "{public}"',
+    ]
+    project.say({"file": str(file), "public": public}, lines)
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--key", "file", type=KEY, required=True, help="The private key: a file that keygen wrote.")
+@click.pass_obj
+@refusing
+def attest(project: Project, run_id: str, file: Path) -> None:
+    """Sign the verdict of RUN and its evidence, as the ledger has them; earlier signatures are replaced.
+
+    For a protected job that checks out no code of the candidate. A verdict that is LOCAL stays so.
+    """
+    view = run_of(project, run_id)
+    if view.verdict is None or view.invalidated:
+        why = f"was invalidated: {view.invalidated}" if view.invalidated else "has no verdict"
+        raise LedgerError(f"run {run_id} {why}.", slug="nothing-to-sign", hint="Sign a run that counts.")
+    environment = environment_of(project.policy(), view.started.environment)
+    signer = signer_for(project, environment, file)
+    evidence = [read_evidence(project.root / path) for path in view.started.evidence]
+    written = sign_run(project, view, view.verdict, evidence, signer)
+    project.say({"run": run_id, "file": str(written)}, [f"{written}: {view.verdict.title}, signed"])
+
+
+def signer_for(project: Project, environment: EnvironmentPolicy, file: Path) -> CryptoSigner:
+    """Return the private key of a file, if policy lets it sign verdicts of an environment today."""
+    signer = read_key(file, project.root)
+    key = environment.trust.key(public_of(signer)) if environment.trust else None
+    if key is None or not all(key.may(role, environment.name) for role in SIGNING):
+        raise TrustError(
+            f"{file}: gates/trust.toml names no key of a machine with this public half and the roles "
+            f"{' and '.join(SIGNING)} for the entry to {environment.name}.",
+            slug="key-role",
+            hint="What it signs would be refused. Name it there, and run the gate again.",
+        )
+    if not key.is_valid(datetime.now(UTC)):
+        raise TrustError(
+            f"{file}: key {key.name} is valid from {key.valid_from} to {key.valid_until}.",
+            slug="key-expired",
+            hint="Make a new one: `release-gates keygen`.",
+        )
+    return signer
+
+
+def sign_run(
+    project: Project, view: RunView, verdict: Verdict, evidence: Sequence[Evidence], signer: CryptoSigner
+) -> Path:
+    """Write the signed statements on a verdict and its evidence; return their file.
+
+    ``EvidenceError`` where a file is not what the verdict was decided on.
+    """
+    if tuple(each.sha256 for each in evidence) != verdict.inputs.evidence:
+        raise EvidenceError(
+            f"the evidence of run {verdict.run} is not what it was decided on.",
+            slug="evidence-changed",
+            hint="Bring the original back, or run again.",
+        )
+    lines = signed_lines(evidence, verdict, view.started.candidate, signer, now=datetime.now(UTC))
+    path = attestations_of(project.state, verdict.run)
+    write_lines(path, lines)
+    return path
+
+
+def run_of(project: Project, run_id: str) -> RunView:
+    """Return a run of the ledger; ``LedgerError`` for one that it does not know."""
+    for view in runs(tuple(project.ledger().events())):
+        if view.started.run == run_id:
+            return view
+    raise LedgerError(
+        f"the ledger knows no run '{run_id}'.",
+        slug="unknown-run",
+        hint="`release-gates status` lists the newest.",
+    )

@@ -1,0 +1,1 @@
+"""Signed statements on evidence and verdicts. The command line and promotion come here, pytest never."""

@@ -1,0 +1,42 @@
+"""Where LOCAL is not enough: the verdict and its evidence are signed, by keys that policy names."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from release_gates.errors import PromotionRefused, TrustError
+from release_gates.ledger.attestations.checks import Wanted, check_attestations
+from release_gates.ledger.attestations.files import attestations_of, read_lines
+from release_gates.ledger.history import RunView
+from release_gates.model.gate import EnvironmentPolicy
+from release_gates.model.verdict import Verdict
+
+
+def asks_signature(environment: EnvironmentPolicy) -> bool:
+    """Tell whether an entry takes signed verdicts only: LOCAL is not enough, and keys are named."""
+    return environment.trust is not None and not environment.local_may_promote
+
+
+def check_signature(
+    run: RunView, verdict: Verdict, environment: EnvironmentPolicy, root: Path, *, now: datetime
+) -> None:
+    """Refuse where a signature is asked for and what lies beside the evidence is not exactly that.
+
+    What is only observed is held by nothing. The rules are those of the run, which are those in force.
+    """
+    if environment.trust is None or not asks_signature(environment) or verdict.is_observed:
+        return
+    wanted = Wanted(
+        candidate=run.started.candidate,
+        environment=environment.name,
+        rules=run.started.rules,
+        verdict=verdict,
+        now=now,
+        most=timedelta(seconds=min(gate.valid_for_s for gate in environment.gates)),
+    )
+    try:
+        lines = read_lines(attestations_of(root / ".gates", run.started.run))
+        check_attestations(lines, environment.trust, wanted)
+    except TrustError as error:
+        raise PromotionRefused(error.message, slug=error.slug, hint=error.hint) from None

@@ -1,0 +1,145 @@
+"""Keys, signatures and bundles by the command line: signed here, checked elsewhere by public keys."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import release_gates
+from release_gates.testing import GateProject
+
+TODAY = datetime.now(UTC).date()
+KEY = """
+[key.{name}]
+public = "{public}"
+holder = "machine"
+roles = ["evidence", "verdict"]
+valid_from = {since}
+valid_until = {until}
+"""
+
+
+def key_toml(public: str, name: str = "ci", *, since: int = -1, until: int = 30) -> str:
+    days = {"since": TODAY + timedelta(days=since), "until": TODAY + timedelta(days=until)}
+    return KEY.format(name=name, public=public, **days)
+
+
+class Signing:
+    """A project whose entry takes no LOCAL verdict, and the key of its protected job."""
+
+    def __init__(self, folder: Path) -> None:
+        self.project = GateProject(folder / "project")
+        self.key = folder / "ci.pem"
+        self.project.write("gates/environments.toml", 'schema = 1\npath = ["staging"]\n')
+        self.project.write(
+            "suites/test_smoke.py", 'import pytest\n\n@pytest.mark.gate("smoke")\ndef test_a(): pass\n'
+        )
+        self.project.expect(["suites/test_smoke.py::test_a"])
+        made = self.project.cli("--json", "keygen", str(self.key))
+        assert made.status == 0, made.output
+        self.public = str(json.loads(made.output)["public"])
+        self.project.write("gates/trust.toml", "schema = 1\n" + key_toml(self.public))
+
+    def measure(self) -> str:
+        done = self.project.run("--gate-part", "--gate-evidence", "part.jsonl")
+        assert done.status == 0, done.output
+        return "part.jsonl"
+
+    def decide(self) -> str:
+        words = ("decide", "--environment", "staging", "--sign", str(self.key), self.measure())
+        done = self.project.cli(*words)
+        assert done.status == 0, done.output
+        assert "LOCAL" not in done.output
+        return self.project.runs()[-1].started.run
+
+    @property
+    def envelopes(self) -> Path:
+        return next((self.project.root / ".gates/attestations").glob("*.intoto.jsonl"))
+
+
+@pytest.fixture
+def signing(tmp_path: Path) -> Signing:
+    return Signing(tmp_path)
+
+
+def test_a_key_is_a_file_that_nobody_else_reads(signing: Signing, tmp_path: Path) -> None:
+    assert stat.S_IMODE(signing.key.stat().st_mode) == 0o600
+    assert "[key-file]" in signing.project.cli("keygen", str(signing.key)).output
+    assert "[key-file]" in signing.project.cli("keygen", "inside.pem").output
+    assert not (signing.project.root / "inside.pem").exists()
+    part = signing.measure()
+    os.chmod(signing.key, 0o640)  # noqa: PTH101 - a mode is what this is about
+    refused = signing.project.cli("decide", "--environment", "staging", "--sign", str(signing.key), part)
+    assert "[key-file]" in refused.output
+    assert signing.project.runs() == ()
+
+
+def test_a_signed_verdict_promotes_where_local_may_not(signing: Signing) -> None:
+    run = signing.decide()
+    kept = signing.envelopes.read_bytes()
+    signing.envelopes.write_bytes(kept.replace(b"cGF5", b"cGF6", 1) if b"cGF5" in kept else kept[:-9])
+    assert signing.project.cli("promote", "--to", "staging").status == 2
+    signing.envelopes.unlink()
+    assert "[attestation-absent]" in signing.project.cli("promote", "--to", "staging").output
+    assert signing.project.cli("attest", run, "--key", str(signing.key)).status == 0
+    promoted = signing.project.cli("promote", "--to", "staging")
+    assert promoted.status == 0, promoted.output
+    everything = b"".join(path.read_bytes() for path in signing.project.root.rglob("*") if path.is_file())
+    secret = signing.key.read_bytes().splitlines()[1]
+    assert secret not in everything
+
+
+def test_without_a_signature_it_is_local(signing: Signing) -> None:
+    done = signing.project.cli("decide", "--environment", "staging", signing.measure())
+    assert done.status == 10
+    assert "local and unsigned" in done.output
+    run = signing.project.runs()[-1].started.run
+    assert signing.project.cli("attest", run, "--key", str(signing.key)).status == 0
+    assert "[verdict-is-hold]" in signing.project.cli("promote", "--to", "staging").output
+
+
+def test_a_key_that_policy_does_not_name_signs_nothing(signing: Signing, tmp_path: Path) -> None:
+    part, other = signing.measure(), tmp_path / "other.pem"
+    signing.project.cli("keygen", str(other))
+    refused = signing.project.cli("decide", "--environment", "staging", "--sign", str(other), part)
+    assert "[key-role]" in refused.output
+    assert signing.project.runs() == ()
+    signing.project.write("gates/trust.toml", "schema = 1\n" + key_toml(signing.public, until=-1))
+    refused = signing.project.cli("decide", "--environment", "staging", "--sign", str(signing.key), part)
+    assert "[key-expired]" in refused.output
+
+
+def test_a_bundle_is_checked_elsewhere_by_public_keys_alone(signing: Signing, tmp_path: Path) -> None:
+    run, bundle, elsewhere = signing.decide(), tmp_path / "run.zip", tmp_path / "elsewhere"
+    assert signing.project.cli("bundle", run, "--output", str(bundle)).status == 0
+    elsewhere.mkdir()
+    shutil.copy(signing.project.root / "gates/trust.toml", elsewhere / "keys.toml")
+    shutil.move(signing.project.root, tmp_path / "gone")
+    signing.key.unlink()
+    other = GateProject(elsewhere / "auditor")
+    found = other.cli("verify", "--bundle", str(bundle), "--trust", "../keys.toml")
+    assert found.status == 0, found.output
+    assert "PROMOTE" in found.output
+    assert "signed by key ci" in found.output
+    other.write("other.toml", "schema = 1\n" + key_toml("ab" * 32))
+    assert "[key-unknown]" in other.cli("verify", "--bundle", str(bundle), "--trust", "other.toml").output
+    assert "[no-trust]" in other.cli("verify", "--bundle", str(bundle)).output
+    assert other.cli("verify", "--trust", "../keys.toml").status == 2
+
+
+def test_pytest_never_comes_near_a_key() -> None:
+    package = Path(release_gates.__file__).parent
+    for path in [*(package / "session").rglob("*.py"), package / "pytest_plugin.py"]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [
+                getattr(node, "module", "") or "",
+                *(each.name for each in getattr(node, "names", ()) if hasattr(each, "name")),
+            ]
+            assert not any("attestations" in name or "securesystemslib" in name for name in names), path
