@@ -16,6 +16,7 @@ from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import Outcome
 
 Finding = tuple[Outcome, str]
+_ROUNDING = 1e-9
 
 
 def flaw_of(measurement: Measurement) -> str:
@@ -28,7 +29,28 @@ def flaw_of(measurement: Measurement) -> str:
         flaw_of_interval(measurement.interval) if measurement.interval else "",
         flaw_of_windows(measurement.windows) if measurement.windows else "",
     )
-    return next(filter(None, found), "")
+    return next(filter(None, found), "") or _flaw_between(measurement)
+
+
+def _flaw_between(measurement: Measurement) -> str:
+    """Return why a value is not the one that its facts are about; "" where it can be."""
+    value, series, interval = measurement.value, measurement.series, measurement.interval
+    if value is None or measurement.absent:
+        return ""
+    if series is not None and not _is_between(value, min(series.values), max(series.values)):
+        return f"{value} is not among its values over time"
+    if interval is not None and not _is_between(value, *interval):
+        return f"{value} is not in its interval, {interval[0]} to {interval[1]}"
+    counted = (measurement.tail and measurement.tail.samples, measurement.share and sum(measurement.share.of))
+    if measurement.samples is not None and any(count not in (None, measurement.samples) for count in counted):
+        return f"it rests on {measurement.samples} samples, and another number was counted"
+    return ""
+
+
+def _is_between(value: float, low: float, high: float | None) -> bool:
+    """Tell it as exactly as a mean of floats allows."""
+    slack = _ROUNDING * max(abs(value), abs(low))
+    return low - slack <= value and (high is None or value <= high + slack)
 
 
 def judge_facts(measurement: Measurement, limit: Limit) -> Finding | None:

@@ -151,7 +151,9 @@ def test_a_window_without_counts_decides_nothing() -> None:
     samples = tuple(0 if 200 <= block < 300 else PER_BLOCK for block in range(480))
     blocks = msgspec.structs.replace(tail.blocks, samples=samples)
     hole = msgspec.structs.replace(
-        gap, tail=msgspec.structs.replace(tail, samples=sum(samples), blocks=blocks)
+        gap,
+        samples=sum(samples),
+        tail=msgspec.structs.replace(tail, samples=sum(samples), blocks=blocks),
     )
     assert judged(hole).outcome is Outcome.PASS
     assert judged(hole, "<= 1 s over 10 s").outcome is Outcome.INCONCLUSIVE

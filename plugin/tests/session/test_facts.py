@@ -23,6 +23,17 @@ from release_gates.session.gate import Gate
         Measurement(name="a", value=0.5, unit="ratio", share=Share(length_s=0.25, of=(2,), hits=(1, 1))),
         Measurement(name="a", value=1.0, unit="B", series=Series(at_s=(1.0,), values=(math.nan,))),
         Measurement(name="a", value=1.0, unit="B", interval=(2.0, 1.0)),
+        Measurement(name="a", value=9.0, unit="B", interval=(0.0, 1.0)),
+        Measurement(name="a", value=9.0, unit="B", interval=(10.0, None)),
+        Measurement(name="a", value=9.0, unit="B", series=Series(at_s=(0.0, 1.0), values=(1.0, 2.0))),
+        Measurement(name="a", value=9.0, unit="B", series=Series(at_s=(), values=())),
+        Measurement(
+            name="a",
+            value=0.5,
+            unit="ratio",
+            samples=9000,
+            share=Share(length_s=0.25, of=(2,), hits=(1,)),
+        ),
     ],
 )
 def test_bad_facts_are_refused(measurement: Measurement) -> None:

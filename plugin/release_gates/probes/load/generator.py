@@ -63,7 +63,7 @@ class Generator:
         self, driver: Literal["open", "locust"], plan: Plan, *, folder: Path, environ: Mapping[str, str]
     ) -> None:
         """Prepare a run; what the driver prints goes to ``folder``/generator.log."""
-        self.recording = Recording()
+        self.recording = Recording(plan.phases)
         self.started_s: float | None = None
         self._driver = driver
         self._plan = plan

@@ -16,10 +16,12 @@ _QUANTILE = re.compile(r"\.p(\d{1,2}(?:\.\d+)?)(?:@.*)?$")
 
 
 def thresholds_of(rules: Iterable[LimitRule]) -> tuple[Threshold, ...]:
-    """Return every edge at which a latency has to be counted, each once, the tightest first."""
-    found = {
-        threshold_of(bound) for rule in rules if _QUANTILE.search(rule.name) for bound in bounds_of(rule)
-    }
+    """Return every edge at which a latency has to be counted, each once, the tightest first.
+
+    A name with ``*`` may mean a quantile in any way (``orders.p*``).
+    """
+    asked = (rule for rule in rules if "*" in rule.name or _QUANTILE.search(rule.name))
+    found = {threshold_of(bound) for rule in asked for bound in bounds_of(rule)}
     return tuple(sorted(found, key=lambda threshold: (threshold.edge_s, not threshold.strict)))
 
 

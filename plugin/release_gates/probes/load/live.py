@@ -37,14 +37,13 @@ def line(recording: Recording, plan: Plan, at_s: float) -> str:
     last = int(at_s / BLOCK_S)
     recent = _sum(recording, range(max(last - int(RECENT_S / BLOCK_S), 0), last))
     seconds = min(RECENT_S, max(last * BLOCK_S, BLOCK_S))
-    whole = _sum(recording, range(last + 1))
     phase = phase_of_block(plan.phases, last)
     p99_s = quantile(recent.buckets, 0.99)
     parts = (
         f"load {phase.tag if phase else 'end'}",
         f"{recent.requests / seconds:,.0f} req/s",
         f"p99 {'-' if p99_s is None else figure(p99_s * 1000, 'ms')}",
-        f"{whole.failures.total():,} failed",
+        f"{recording.failed:,} failed",
         f"{max(plan.seconds - at_s, 0):.0f} s left",
     )
     return ", ".join(parts)[:79]

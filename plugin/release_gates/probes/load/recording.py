@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from release_gates.probes.load.frames import BlockHealth, Cell, Progress
-from release_gates.probes.load.plan import BLOCK_S
+from release_gates.probes.load.plan import BLOCK_S, Phase
 
 MOST_BLOCKS = int(25 * 3600 / BLOCK_S)
+STRETCH = round(60 / BLOCK_S)
+"""So many blocks of one phase have one histogram, once they are older than that: hours fit in memory."""
 
 
 @dataclass(slots=True)
@@ -62,10 +64,18 @@ class Health:
 
 
 class Recording:
-    """All samples of one run."""
+    """All samples of one run; ``failed`` are its requests without a good answer.
 
-    def __init__(self) -> None:
+    Counts stay in their blocks. The histograms of a phase's older blocks are put together in the first block
+    of each minute, so that they are right for a whole phase.
+    """
+
+    def __init__(self, phases: Sequence[Phase] = ()) -> None:
+        """Begin; without ``phases`` all histograms stay where they are."""
         self.at_s = 0.0
+        self.failed = 0
+        self._firsts = tuple(_firsts(phases))
+        self._folded = 0
         self.tallies: dict[str, dict[int, Tally]] = defaultdict(lambda: defaultdict(Tally))
         self.health: dict[int, Health] = defaultdict(Health)
 
@@ -73,9 +83,24 @@ class Recording:
         """Take in a frame; ValueError for a block that no run has, or another number of thresholds."""
         for cell in frame.cells:
             self.tallies[cell.endpoint][_block(cell.block)].add(cell)
+            self.failed += sum(cell.failures.values())
         for health in frame.health:
             self.health[_block(health.block)].add(health)
         self.at_s = max(self.at_s, frame.at_s)
+        self._fold(int(self.at_s / BLOCK_S) - STRETCH)
+
+    def _fold(self, end: int) -> None:
+        """Put the histograms of all blocks before ``end`` together."""
+        while self._folded < min(end, len(self._firsts)):
+            block, first = self._folded, self._firsts[self._folded]
+            self._folded += 1
+            if block == first:
+                continue
+            for tallies in self.tallies.values():
+                if block in tallies:
+                    _move(tallies[block].buckets, tallies[first].buckets)
+            if block in self.health:
+                _move(self.health[block].lag, self.health[first].lag)
 
     def plain(self) -> dict[str, object]:
         """Return everything as plain data, blocks by number: what a person keeps with the evidence."""
@@ -109,6 +134,20 @@ class Recording:
             if block in self.health:
                 total.add(self.health[block])
         return total
+
+
+def _firsts(phases: Sequence[Phase]) -> Iterator[int]:
+    """Yield for each block of a plan the one that gets its histogram."""
+    begin = 0
+    for phase in phases:
+        blocks = range(begin, begin + round(phase.seconds / BLOCK_S))
+        yield from (begin + (block - begin) // STRETCH * STRETCH for block in blocks)
+        begin = blocks.stop
+
+
+def _move(counts: Counter[int], to: Counter[int]) -> None:
+    to.update(counts)
+    counts.clear()
 
 
 def _block(number: int) -> int:

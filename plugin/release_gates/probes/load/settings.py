@@ -124,6 +124,15 @@ class LoadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 ipaddress.ip_network(entry, strict=False)
             elif not entry.strip():
                 raise ValueError("production: an empty entry protects nothing")
+            elif ":" in entry:
+                _check_address(entry)
+
+
+def _check_address(entry: str) -> None:
+    try:
+        ipaddress.ip_address(entry)
+    except ValueError:
+        raise ValueError(f"production: {entry!r} protects nothing; write a host without a port") from None
 
 
 def is_target(url: str) -> bool:

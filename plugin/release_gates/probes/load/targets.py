@@ -75,13 +75,18 @@ def _refuse_production(url: str, production: Sequence[str]) -> None:
             raise _refused(url, f"policy lists it as production's ({entry})")
     addresses = _addresses(url) if production else ()
     for entry in production:
+        network = _network(entry)
         for address in addresses:
-            if address in _network(entry):
+            if address in network or fnmatchcase(str(address), entry):
                 raise _refused(url, f"it resolves to {address}, which policy lists as production's ({entry})")
 
 
 def _network(entry: str) -> Network | tuple[Address, ...]:
     """Return the addresses that an entry stands for: a network, an address, or what a name resolves to."""
+    try:
+        return (_plain(ipaddress.ip_address(entry)),)
+    except ValueError:
+        pass
     try:
         return ipaddress.ip_network(entry, strict=False)
     except ValueError:

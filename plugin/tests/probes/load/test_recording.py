@@ -19,7 +19,7 @@ from release_gates.probes.load.frames import (
     Progress,
     pack,
 )
-from release_gates.probes.load.plan import BLOCK_S, Threshold
+from release_gates.probes.load.plan import BLOCK_S, Phase, Threshold
 from release_gates.probes.load.recorder import Recorder
 from release_gates.probes.load.recording import MOST_BLOCKS, Recording, Tally
 
@@ -149,3 +149,21 @@ def test_endpoints_without_a_request_add_nothing() -> None:
         total.add(recording.tally("book", range(1)))
     none.add(some)
     assert (some.over, none.over) == ([1], [2])
+
+
+def test_hours_fit_in_memory_and_no_phase_loses_a_sample() -> None:
+    """Each phase keeps its own histogram, also where it ends within a minute."""
+    phases = (Phase(tag="warmup", seconds=30, rate=1), Phase(tag="steady", seconds=270, rate=1))
+    recorder, folded, plain = Recorder(()), Recording(phases), Recording()
+    for block in range(round(300 / BLOCK_S)):
+        recorder.channel("orders").answered(block * BLOCK_S, 1.0 if block % 2 else 0.001)
+        recorder.channel("orders").failed(block * BLOCK_S, "status")
+        recorder.lagged(block * BLOCK_S, 0.001)
+        frame = recorder.frame((block + 1) * BLOCK_S)
+        folded.add(frame)
+        plain.add(frame)
+    for blocks in (range(120), range(120, 1200), range(1100, 1200)):
+        assert folded.tally("orders", blocks) == plain.tally("orders", blocks)
+        assert folded.condition(blocks) == plain.condition(blocks)
+    assert folded.failed == 1200
+    assert sum(bool(tally.buckets) for tally in folded.tallies["orders"].values()) < 250

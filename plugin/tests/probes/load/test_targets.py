@@ -67,3 +67,16 @@ def test_a_name_that_does_not_resolve_is_said_so() -> None:
 def test_what_is_no_address_is_refused_by_policy(url: str) -> None:
     with pytest.raises(ValueError, match=r"targets\.gateway"):
         LoadSettings(targets={"gateway": url})
+
+
+@pytest.mark.parametrize("entry", ["127.0.*", "::ffff:127.0.0.1", "*.0.0.1"])
+def test_no_way_to_write_an_address_is_passed_by(entry: str) -> None:
+    settings = LoadSettings(targets={"gateway": "http://localhost:1"}, production=(entry,))
+    assert "it resolves to 127.0.0.1" in refused(settings, "gateway")
+
+
+@pytest.mark.parametrize("entry", ["gateway.example:443", "10.0.0.1:80", "[::1]"])
+def test_an_entry_that_matches_nothing_is_refused(entry: str) -> None:
+    with pytest.raises(ValueError, match="protects nothing"):
+        LoadSettings(production=(entry,))
+    assert LoadSettings(production=("2001:db8::1",)).production
