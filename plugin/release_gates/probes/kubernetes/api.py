@@ -16,7 +16,7 @@ from release_gates.probes.kubernetes.settings import LiveCluster
 NAMESPACED = (
     *(
         f"api/v1/{name}"
-        for name in ("pods", "services", "serviceaccounts", "configmaps", "replicationcontrollers")
+        for name in ("pods", "services", "serviceaccounts", "configmaps", "replicationcontrollers", "events")
     ),
     *(f"apis/apps/v1/{name}" for name in ("deployments", "statefulsets", "daemonsets", "replicasets")),
     *(f"apis/batch/v1/{name}" for name in ("jobs", "cronjobs")),

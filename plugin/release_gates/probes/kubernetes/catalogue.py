@@ -71,5 +71,7 @@ RULES: dict[str, tuple[Severity, str]] = {
     "LV01": (H, "wait for the rollout, or find out why it does not complete"),
     "LV02": (H, "read the container's previous log"),
     "LV03": (H, "deploy the candidate's digest"),
+    "LV04": (M, "see `kubectl describe`; a reason that is harmless here goes into `events_allowed`"),
+    "LV05": (H, "see the conditions of the autoscaler, and whether its metrics arrive"),
 }
 """Rule -> severity and remedy."""

@@ -1,8 +1,8 @@
-"""Rules for the state of a cluster (LV01 to LV03): rolled out, running, and the image that was asked for."""
+"""Rules for the state of a cluster (LV01 to LV05): rolled out, running, with its image, without warnings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from release_gates.probes.kubernetes.faults import clip
@@ -26,9 +26,60 @@ def live_findings(deployed: Deployed, cluster: LiveCluster, now: datetime) -> It
         if mapping(pod.body.get("status")).get("phase") != "Succeeded":
             yield from _pod(pod, cluster, now)
     for budget in deployed.of_kind("PodDisruptionBudget"):
-        status = mapping(budget.body.get("status"))
-        if status.get("expectedPods") and not status.get("disruptionsAllowed"):
-            yield Finding("AV04", budget.title, "at this moment it lets no pod go")
+        yield from _budget(budget)
+    for scaler in deployed.of_kind("HorizontalPodAutoscaler"):
+        yield from (Finding("LV05", scaler.title, text) for text in _scaler(scaler))
+    yield from _warnings(deployed, cluster, now)
+
+
+def _budget(budget: Object) -> Iterator[Finding]:
+    status = mapping(budget.body.get("status"))
+    yield from (Finding("LV01", budget.title, text) for text in _observed(budget))
+    if status.get("expectedPods") and not status.get("disruptionsAllowed"):
+        healthy, wanted = clip(status.get("currentHealthy"), 20), clip(status.get("desiredHealthy"), 20)
+        yield Finding(
+            "AV04", budget.title, f"at this moment it lets no pod go: {healthy} of {wanted} are healthy"
+        )
+
+
+def _scaler(scaler: Object) -> Iterator[str]:
+    """Yield why an autoscaler does not scale; https://kubernetes.io/docs lists its three conditions."""
+    status = mapping(scaler.body.get("status"))
+    said = {mapping(one).get("type"): mapping(one) for one in items(status.get("conditions"))}
+    for kind in ("AbleToScale", "ScalingActive"):
+        one = said.get(kind, {})
+        if one.get("status") != "True":
+            why = clip(one.get("reason") or "it does not say why", 60)
+            yield f"{kind} is {clip(one.get('status'), 20)}: {why}"
+    limited = said.get("ScalingLimited", {})
+    if limited.get("status") == "True" and limited.get("reason") == "TooManyReplicas":
+        yield f"it wants more than its maxReplicas of {clip(scaler.spec.get('maxReplicas'), 20)}"
+
+
+def _warnings(deployed: Deployed, cluster: LiveCluster, now: datetime) -> Iterator[Finding]:
+    for event in deployed.of_kind("Event"):
+        body = event.body
+        if body.get("type") == "Normal" or body.get("reason") in cluster.events_allowed:
+            continue
+        seen = _last_seen(body)
+        if seen is None or (now - seen).total_seconds() <= seconds(cluster.events_within):
+            about = mapping(body.get("involvedObject") or body.get("regarding"))
+            title = f"{clip(about.get('kind'), 60)}/{event.namespace}/{clip(about.get('name'), 80)}"
+            said = clip(body.get("message") or body.get("note") or "", 160)
+            yield Finding("LV04", title, f"{clip(body.get('reason'), 60)}: {said}")
+
+
+def _last_seen(event: Mapping[str, object]) -> datetime | None:
+    """Return when an event was seen last, None where it does not say."""
+    series = mapping(event.get("series")).get("lastObservedTime")
+    for said in (series, event.get("lastTimestamp"), event.get("eventTime"), event.get("firstTimestamp")):
+        if said:
+            try:
+                moment = datetime.fromisoformat(str(said))
+            except ValueError:
+                return None
+            return moment if moment.tzinfo else None
+    return None
 
 
 def _rollout(one: Object) -> Iterator[str]:

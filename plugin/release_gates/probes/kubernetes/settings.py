@@ -65,7 +65,10 @@ class Exemption(Part, frozen=True, kw_only=True):
 
 
 class LiveCluster(Part, frozen=True, kw_only=True):
-    """Which cluster to read: a kubeconfig (default: where kubectl looks) or the pod's own service account."""
+    """Which cluster to read: a kubeconfig (default: where kubectl looks) or the pod's own service account.
+
+    A warning that was seen ``events_within`` is a finding, but for the reasons in ``events_allowed``.
+    """
 
     namespaces: list[str]
     kubeconfig: str = ""
@@ -74,8 +77,11 @@ class LiveCluster(Part, frozen=True, kw_only=True):
     timeout: str = "10 s"
     not_ready_for: str = "5 min"
     restarts: int = 0
+    events_within: str = "15 min"
+    events_allowed: list[str] = []
 
     def __post_init__(self) -> None:
+        seconds(self.events_within)
         seconds(self.timeout)
         seconds(self.not_ready_for)
         if not self.namespaces or not all(self.namespaces):

@@ -357,9 +357,83 @@ def test_a_rollout_without_any_status_is_not_complete() -> None:
 
 
 def test_a_budget_that_lets_nobody_go_now() -> None:
-    budget = {"metadata": {"name": "b"}, "spec": {}, "status": {"expectedPods": 3, "disruptionsAllowed": 0}}
-    (found,) = live_findings_of(live(budget, "PodDisruptionBudget", "policy/v1"))
-    assert found.startswith("AV04")
+    status = {"observedGeneration": 2, "expectedPods": 3, "currentHealthy": 2, "desiredHealthy": 2}
+    budget = {"metadata": {"name": "b", "generation": 2}, "spec": {}}
+
+    def found(**said: Any) -> list[str]:
+        return live_findings_of(
+            live({**budget, "status": {**status, **said}}, "PodDisruptionBudget", "policy/v1")
+        )
+
+    assert found(disruptionsAllowed=1) == []
+    (one,) = found(disruptionsAllowed=0)
+    assert one == "AV04 PodDisruptionBudget/trading/b: at this moment it lets no pod go: 2 of 2 are healthy"
+    (old,) = found(disruptionsAllowed=1, observedGeneration=1)
+    assert old.startswith("LV01")
+
+
+FINE = [{"type": "AbleToScale", "status": "True"}, {"type": "ScalingActive", "status": "True"}]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "text"),
+    [
+        (FINE, ""),
+        ([*FINE, {"type": "ScalingLimited", "status": "True", "reason": "TooFewReplicas"}], ""),
+        (
+            [*FINE, {"type": "ScalingLimited", "status": "True", "reason": "TooManyReplicas"}],
+            "more than its maxReplicas of 6",
+        ),
+        (
+            [FINE[0], {**FINE[1], "status": "False", "reason": "FailedGetResourceMetric"}],
+            "ScalingActive is False: FailedGetResourceMetric",
+        ),
+        ([FINE[1]], "AbleToScale is None: it does not say why"),
+    ],
+)
+def test_an_autoscaler_that_does_not_scale(conditions: list[dict[str, str]], text: str) -> None:
+    scaler = {"metadata": {"name": "h"}, "spec": {"maxReplicas": 6}, "status": {"conditions": conditions}}
+    found = live_findings_of(live(scaler, "HorizontalPodAutoscaler", "autoscaling/v2"))
+    assert found == (
+        [f"LV05 HorizontalPodAutoscaler/trading/h: {found[0].partition(': ')[2]}"] if text else []
+    )
+    assert text in "".join(found)
+
+
+WARNING = {
+    "metadata": {"name": "engine-0.1"},
+    "type": "Warning",
+    "reason": "BackOff",
+    "message": "Back-off restarting failed container",
+    "involvedObject": {"kind": "Pod", "name": "engine-0"},
+    "lastTimestamp": "2026-11-21T11:50:00Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "count"),
+    [
+        ({}, 1),
+        ({"type": "Normal"}, 0),
+        ({"type": "Strange"}, 1),
+        ({"reason": "FailedScheduling"}, 0),
+        ({"lastTimestamp": "2026-11-21T11:44:00Z"}, 0),
+        (
+            {"lastTimestamp": "2026-11-21T11:44:00Z", "series": {"lastObservedTime": "2026-11-21T11:59:00Z"}},
+            1,
+        ),
+        ({"lastTimestamp": None}, 1),
+        ({"lastTimestamp": "yesterday"}, 1),
+        ({"lastTimestamp": None, "eventTime": "2026-11-21T11:44:00.000000Z"}, 0),
+    ],
+)
+def test_warnings_of_the_last_minutes_are_findings(changed: dict[str, Any], count: int) -> None:
+    cluster = LiveCluster(namespaces=["trading"], events_allowed=["FailedScheduling"])
+    found = list(live_findings(live({**WARNING, **changed}, "Event"), cluster, NOW))
+    assert [str(one) for one in found] == [
+        f"LV04 Pod/trading/engine-0: {one.text}" for one in found if "Back-off restarting" in one.text
+    ]
+    assert len(found) == count
 
 
 def test_the_role_that_we_ship_lets_the_gate_read_what_it_reads() -> None:
