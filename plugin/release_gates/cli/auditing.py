@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from release_gates.cli import infra
 from release_gates.cli.audited import counted, sarif_document
 from release_gates.cli.project import Project, refusing
 from release_gates.model.severity import Severity
@@ -35,7 +36,7 @@ _SARIF = click.option("--sarif", type=click.Path(path_type=Path), help="Write SA
 
 @click.group()
 def audit() -> None:
-    """Judge images, containers and hosts by every rule of the catalogue.
+    """Judge images, containers, hosts, manifests, clusters and plans by every rule of the catalogue.
 
     Exit status: 0 if nothing from medium on is found, 1 if something is, 10 if a rule cannot be decided.
     """
@@ -65,6 +66,10 @@ def container(project: Project, name: str, profile: str, sarif: Path | None) -> 
     with Engine() as engine:
         facts = read_container(engine, name)
     _tell(project, name, judge_container(facts, PROFILES[profile], Selection(off=NOT_ASKED)), sarif)
+
+
+for command in (infra.manifests, infra.cluster, infra.plan):
+    audit.add_command(command)
 
 
 def _tell(project: Project, name: str, report: Report, sarif: Path | None) -> None:
