@@ -14,6 +14,7 @@ from locust import FastHttpUser, User, argument_parser, clients, log
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from release_gates.probes.load.locust_driver.fence import stay_at
 from release_gates.probes.load.locust_driver.locustfile import Locustfile
 from release_gates.probes.load.locust_driver.samples import Samples
 from release_gates.probes.load.open.refusal import CannotRun
@@ -68,6 +69,7 @@ def prepare(plan: Plan) -> None:
     if plan.ca_file:
         clients._preloaded_ssl_context.load_verify_locations(plan.ca_file)
     _bound_requests(plan.timeout_s)
+    stay_at(plan.target)
     _stop_between_requests()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):

@@ -14,6 +14,7 @@ from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 from locust.exception import CatchResponseError, ResponseError
 from urllib3 import exceptions as urllib3
 
+from release_gates.probes.load.locust_driver.fence import Elsewhere
 from release_gates.probes.load.recorder import FailureKind
 
 _DEEPEST = 8
@@ -51,6 +52,14 @@ def kind_of(error: object, status: object) -> FailureKind:
         if any(isinstance(each, types) for each in chain):
             return kind
     return "exception"
+
+
+def elsewhere(error: object) -> str:
+    """Return the sentence for a request that would have left the target, "" for other errors."""
+    found = (each for each in _chain(error) if isinstance(each, Elsewhere))
+    return next(
+        (f"the locustfile, or a redirect of the target, asked elsewhere: {each}" for each in found), ""
+    )
 
 
 def _chain(error: object) -> Iterator[BaseException]:

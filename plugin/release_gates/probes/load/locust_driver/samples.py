@@ -14,7 +14,7 @@ from gevent import getcurrent
 from gevent.greenlet import Greenlet
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from release_gates.probes.load.locust_driver.failures import kind_of
+from release_gates.probes.load.locust_driver.failures import elsewhere, kind_of
 from release_gates.probes.load.recorder import Channel, FailureKind, Recorder
 
 MOST_ENDPOINTS = 1000
@@ -101,6 +101,7 @@ class Samples:
         self, name: str, at_s: float, response_time: object, exception: object, response: object
     ) -> None:
         exception = _interruption() if exception is None else exception
+        self.trouble = self.trouble or elsewhere(exception)
         latency_s = _seconds(response_time)
         sent_s = max(at_s - latency_s, 0.0) if latency_s is not None else at_s
         if latency_s is not None and latency_s * 1000 > self._timeout_ms:
