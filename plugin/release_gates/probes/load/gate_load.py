@@ -170,6 +170,7 @@ class GateLoad:
         ca_file = self._settings.ca_file
         return Plan(
             target=who.url,
+            addresses=who.addresses,
             root=str(self._gate.rootdir),
             phases=tuple(phases),
             thresholds=thresholds_of(self._gate.limits),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from release_gates.model.limit import Bound, LimitRule
@@ -130,18 +130,22 @@ def _quantile(plan: Plan, name: str, share: float, samples: Samples, bounds: Seq
         quantile=share,
         samples=samples.total.requests,
         over={key: samples.total.over[number] for key, number in at.items()},
-        blocks=Blocks(
-            length_s=samples.length_s,
-            stopped=samples.stopped,
-            samples=tuple(tally.requests for tally in samples.blocks),
-            over={
-                key: tuple(tally.over[number] if tally.over else 0 for tally in samples.blocks)
-                for key, number in at.items()
-            },
-        ),
+        blocks=_blocks(samples, at) if at else None,  # without a limit nobody asks when it was slow
     )
     value_s = seconds_at(samples.total, share, plan.timeout_s)
     return Measurement(name=name, value=value_s * 1000, unit="ms", samples=tail.samples, tail=tail)
+
+
+def _blocks(samples: Samples, at: Mapping[str, int]) -> Blocks:
+    return Blocks(
+        length_s=samples.length_s,
+        stopped=samples.stopped,
+        samples=tuple(tally.requests for tally in samples.blocks),
+        over={
+            key: tuple(tally.over[number] if tally.over else 0 for tally in samples.blocks)
+            for key, number in at.items()
+        },
+    )
 
 
 def seconds_at(total: Tally, share: float, timeout_s: float) -> float:

@@ -57,9 +57,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     what the open driver sends, ``codec`` ("module:Class") how it is framed on plain TCP; ``locustfile`` and
     ``user_classes`` what locust does. ``root`` is put first on ``sys.path``. ``thresholds`` are counted for
     every endpoint. Times in seconds. ``ca_file`` is what TLS trusts beside the system's certificates.
+    ``addresses`` are the target's as the parent has looked them up; empty: the open driver does it.
     """
 
     target: str
+    addresses: tuple[str, ...] = ()
     root: str
     phases: tuple[Phase, ...]
     thresholds: tuple[Threshold, ...] = ()

@@ -19,7 +19,7 @@ SPIKE, RECOVER = "spike", "recover"
 
 
 class Window(NamedTuple):
-    """One second behind a spike: requests, and how many broke the limit or failed."""
+    """One second behind a spike, or what the phase has left: requests, and how many broke the limit."""
 
     requests: int
     over: int
@@ -90,7 +90,7 @@ def _limits(rules: Sequence[LimitRule], endpoint: str) -> Iterator[tuple[float, 
 def _windows(run: Run, endpoint: str, blocks: Sequence[int], threshold: Threshold) -> list[Window]:
     at = run.plan.thresholds.index(threshold)
     found = []
-    for first in range(0, len(blocks) - WINDOW_BLOCKS + 1, WINDOW_BLOCKS):
+    for first in range(0, len(blocks), WINDOW_BLOCKS):
         tally = run.recording.tally(endpoint, blocks[first : first + WINDOW_BLOCKS])
         found.append(Window(tally.requests, tally.over[at] if tally.over else 0))
     return found

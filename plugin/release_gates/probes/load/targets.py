@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
@@ -34,10 +34,14 @@ class Started(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What is loaded: an address, and the process behind it where that is known."""
+    """What is loaded: an address, and the process behind it where that is known.
+
+    ``addresses`` are what its name was looked up to be; empty where nobody had to know.
+    """
 
     url: str
     pid: int | None = None
+    addresses: tuple[str, ...] = ()
 
 
 def resolve(settings: LoadSettings, asked: str | Started) -> Target:
@@ -52,8 +56,8 @@ def resolve(settings: LoadSettings, asked: str | Started) -> Target:
             raise _refused(target.url, "a service that a test started is on loopback, and this is not")
     else:
         target = Target(url=_named(settings, asked))
-    _refuse_production(target.url, settings.production)
-    return target
+    addresses = _refuse_production(target.url, settings.production)
+    return replace(target, addresses=tuple(dict.fromkeys(map(str, addresses))))
 
 
 def _named(settings: LoadSettings, name: str) -> str:
@@ -68,7 +72,8 @@ def _named(settings: LoadSettings, name: str) -> str:
     return url
 
 
-def _refuse_production(url: str, production: Sequence[str]) -> None:
+def _refuse_production(url: str, production: Sequence[str]) -> tuple[Address, ...]:
+    """Return the addresses that were looked at: these may be loaded, and none that a later look-up gives."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     for entry in production:
         if fnmatchcase(host, entry.lower().rstrip(".")):
@@ -79,6 +84,7 @@ def _refuse_production(url: str, production: Sequence[str]) -> None:
         for address in addresses:
             if address in network or fnmatchcase(str(address), entry):
                 raise _refused(url, f"it resolves to {address}, which policy lists as production's ({entry})")
+    return addresses
 
 
 def _network(entry: str) -> Network | tuple[Address, ...]:

@@ -27,3 +27,16 @@ def test_a_name_in_any_form_is_counted_and_judged(name: str, recorded: Callable[
     found = {each.name: each for each in measurements(run, (rule,))}
     p99 = found["orders.p99@steady" if name.endswith(("@steady", "]*")) else "orders.p99"]
     assert judge_rule(rule, p99, live=None).outcome is Outcome.FAIL
+
+
+def test_evidence_has_blocks_only_where_a_limit_asks(recorded: Callable[..., Run]) -> None:
+    """An hour has thousands of them for each quantile."""
+
+    def one(recorder: Recorder) -> None:
+        recorder.channel("orders").answered(0.1, 0.9)
+
+    rule = LimitRule(name="*.p99", limit=parse_limit("<= 100 ms"))
+    run = recorded(one, Phase(tag="steady", seconds=6, rate=100), rules=(rule,))
+    tails = {each.name: each.tail for each in measurements(run, (rule,)) if each.tail}
+    assert {name for name, tail in tails.items() if tail.blocks} == {"orders.p99"}
+    assert "orders.p50" in tails

@@ -64,6 +64,24 @@ def test_nobody_listens(drive) -> None:
     assert f"nothing listens on 127.0.0.1:{port}; start the target" in because
 
 
+def test_what_was_looked_up_before_is_what_is_loaded(serve, drive) -> None:
+    """A name may stand for another address by now: the one that was compared with production's counts."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    traffic = """
+    def traffic(connection):
+        while True:
+            yield Request("orders")
+    """
+    with serve(answer) as server:
+        ended, run = drive(f"http://gateway.invalid:{server.port}", traffic, addresses=("127.0.0.1",))
+    assert ended == Ended(how="finished")
+    assert run.recording.tally("orders", range(2)).answered == 10
+
+
 def test_a_name_that_does_not_resolve(drive) -> None:
     because = failed(drive("http://gateway.invalid:8080", FOREVER))
     assert "the name 'gateway.invalid' does not resolve" in because

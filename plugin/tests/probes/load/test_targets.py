@@ -58,6 +58,12 @@ def test_a_started_service_is_on_loopback_and_not_production() -> None:
     assert "production" in refused(LoadSettings(production=("127.0.0.1",)), Service("http://127.0.0.1:9"))
 
 
+def test_the_addresses_that_were_compared_are_those_that_are_loaded() -> None:
+    named = LoadSettings(targets={"gateway": "http://localhost:1"}, production=("10.0.0.0/8",))
+    assert "127.0.0.1" in resolve(named, "gateway").addresses
+    assert resolve(LoadSettings(targets={"gateway": "http://localhost:1"}), "gateway").addresses == ()
+
+
 def test_a_name_that_does_not_resolve_is_said_so() -> None:
     settings = LoadSettings(targets={"gateway": "http://gateway.invalid"}, production=("10.0.0.0/8",))
     assert "does not resolve" in refused(settings, "gateway")

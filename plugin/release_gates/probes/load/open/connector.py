@@ -6,7 +6,7 @@ import asyncio
 import resource
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from release_gates.probes.load.open.codec import Codecs
 from release_gates.probes.load.open.link import Link
@@ -30,8 +30,11 @@ class Connector:
         self._timeout_s = timeout_s
         self._addresses: list[str] = []
 
-    async def resolve(self) -> None:
-        """Ask for the target's addresses, once for the whole run; CannotRun if there are none."""
+    async def resolve(self, known: Sequence[str]) -> None:
+        """Take the known addresses, else ask for them, once for the whole run; CannotRun if there are none."""
+        if known:
+            self._addresses = list(known)
+            return
         target, loop = self._target, asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout_s):

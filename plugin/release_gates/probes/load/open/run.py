@@ -39,7 +39,7 @@ async def run(plan: Plan, parent: Parent) -> Bye:
     _stop_on_signal()
     _report_bugs(driver)
     try:
-        await connector.resolve()
+        await connector.resolve(plan.addresses)
         await connector.connect_all(driver.users)
         gc.collect()
         gc.freeze()  # thousands of connections need not be looked at again and again
