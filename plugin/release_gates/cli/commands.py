@@ -77,6 +77,7 @@ for command in (
     ledgers.verify,
     signing.keygen,
     signing.attest,
+    signing.approve_rules,
     bundles.bundle,
     ledgers.approve,
     ledgers.promote,

@@ -1,4 +1,4 @@
-"""``keygen``, ``attest`` and ``decide --sign``: who holds a key signs what the ledger decided."""
+"""``keygen``, ``attest``, ``approve-rules``, ``decide --sign``: what is signed, and by which key."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import click
 
 from release_gates.cli.project import Project, environment_of, refusing
 from release_gates.errors import EvidenceError, LedgerError, TrustError
+from release_gates.ledger.attestations.envelope import sealed
 from release_gates.ledger.attestations.files import attestations_of, signed_lines, write_lines
 from release_gates.ledger.attestations.keys import make_key, public_of, read_key
+from release_gates.ledger.attestations.rules import ROLE, approval_file, rules_statement
 from release_gates.ledger.evidence import read_evidence
 from release_gates.ledger.history import RunView, runs
 from release_gates.model.evidence import Evidence
@@ -65,6 +67,33 @@ def attest(project: Project, run_id: str, file: Path) -> None:
     evidence = [read_evidence(project.root / path) for path in view.started.evidence]
     written = sign_run(project, view, view.verdict, evidence, signer)
     project.say({"run": run_id, "file": str(written)}, [f"{written}: {view.verdict.title}, signed"])
+
+
+@click.command("approve-rules")
+@click.option("--key", "file", type=KEY, required=True, help="Your private key: a file that keygen wrote.")
+@click.pass_obj
+@refusing
+def approve_rules(project: Project, file: Path) -> None:
+    """Sign the rules as they are now: everything in gates/, and the plugin's version.
+
+    Commit the file that it writes to the protected branch. Where gates/environments.toml says
+    approved_rules = true, nothing is promoted under rules that nobody approved.
+    """
+    policy, signer, now = project.policy(), read_key(file, project.root), datetime.now(UTC)
+    trust = policy.environments[0].trust
+    key = trust.key(public_of(signer)) if trust else None
+    if key is None or key.holder != "person" or ROLE not in key.roles or not key.is_valid(now):
+        raise TrustError(
+            f"{file}: gates/trust.toml names no person's key with this public half and the role "
+            f"{ROLE}, valid today.",
+            slug="key-role",
+            hint="What it signs would be refused.",
+        )
+    line = sealed(rules_statement(policy.digest, by=key.person, signed=now), signer)
+    path = approval_file(project.policy_dir, policy.digest)
+    write_lines(path, [line])
+    written = {"rules": policy.digest, "by": key.person, "file": str(path)}
+    project.say(written, [f"{path}: the rules {policy.digest[:12]}, approved by {key.person}"])
 
 
 def signer_for(project: Project, environment: EnvironmentPolicy, file: Path) -> CryptoSigner:

@@ -18,6 +18,7 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 VERIFICATION_SUMMARY = "https://slsa.dev/verification_summary/v1"
+RULES_APPROVAL = "urn:pytest-release-gates:rules-approval:v1"
 
 
 class Signature(Record, frozen=True, kw_only=True):
@@ -96,6 +97,13 @@ class VerificationSummary(Record, frozen=True, kw_only=True):
     result: Literal["PASSED", "FAILED"] = field(name="verificationResult")
     levels: tuple[str, ...] = field(name="verifiedLevels")
     about: About = field(name="releasegates_run")
+
+
+class RulesApproval(Record, frozen=True, kw_only=True):
+    """The predicate of a person's yes to rules; the subject of its statement is their digest."""
+
+    by: str
+    signed: datetime
 
 
 Predicate = TestResult | VerificationSummary

@@ -70,6 +70,7 @@ class EnvironmentPolicy(Record, frozen=True, kw_only=True):
     extends: str = ""
     mode: Mode = Mode.ENFORCE
     observe_until: date | None = None
+    approved_rules: bool = False
     trust: Trust | None = None
     """Whose signatures count, None where the policy has no ``trust.toml``: then nobody signs."""
 

@@ -13,6 +13,20 @@ HOLDER_OF: dict[str, Holder] = {"evidence": "machine", "verdict": "machine", "ru
 """Each role of a key with who alone may have it: no machine approves, no person attests measurements."""
 
 
+_PRIME = 2**255 - 19
+_WEAK = {
+    *(0, 1, _PRIME - 1),
+    2707385501144840649318225287225658788936804267575313519463743609750303402022,
+    55188659117513257062467267217118295137698188065244968500265048394206261417927,
+}
+"""The coordinates of the eight points of small order, under which anybody can sign; zeros are one of them."""
+
+
+def is_weak(public: str) -> bool:
+    """Tell whether 64 hexadecimal digits are a public key (Ed25519) that everybody can sign by."""
+    return (int.from_bytes(bytes.fromhex(public), "little") % 2**255) % _PRIME in _WEAK
+
+
 class TrustedKey(Record, frozen=True, kw_only=True):
     """One public key (Ed25519, 64 hexadecimal digits). No ``environments`` means all of them.
 

@@ -18,7 +18,7 @@ RESERVED = ("environments", "waivers", "defects", "trust")
 """Files in ``gates/`` with a meaning of their own, so that no environment may bear their names."""
 
 
-SETTINGS = ("attempts", "local_may_promote", "max_waiver_days", "approvals")
+SETTINGS = ("attempts", "local_may_promote", "approved_rules", "max_waiver_days", "approvals")
 
 
 class EnvironmentHead(NamedTuple):
@@ -32,6 +32,7 @@ class EnvironmentHead(NamedTuple):
     approval_valid_for_s: float = 86400.0
     mode: Mode = Mode.ENFORCE
     observe_until: date | None = None
+    approved_rules: bool = False
 
 
 def read_path(snapshot: Snapshot, mistakes: Mistakes) -> tuple[EnvironmentHead, ...]:
@@ -90,6 +91,7 @@ def _heads(document: Table, names: tuple[str, ...]) -> list[tuple[str, Environme
             *read_approvals(table),
             mode or Mode.ENFORCE,
             until,
+            table.flag("approved_rules") is True,
         )
         heads.append((name, head))
     return heads

@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
 from release_gates.model.person import is_full_name
-from release_gates.model.trust import HOLDER_OF, Holder, Trust, TrustedKey
+from release_gates.model.trust import HOLDER_OF, Holder, Trust, TrustedKey, is_weak
 from release_gates.policy.document import read_document
 from release_gates.policy.mistake import Mistakes, suggestion
 from release_gates.policy.table import GATE_NAME, Table, is_name
@@ -99,6 +99,10 @@ def _public(table: Table) -> str:
     text = table.text("public") or ""
     if "public" in table.values and re.fullmatch(r"[0-9a-f]{64}", text) is None:
         table.wrong("public", "must be 64 hexadecimal digits, as `release-gates keygen` prints them", "trust")
+    elif text and is_weak(text):
+        table.wrong(
+            "public", "is a key that anybody can sign by. `release-gates keygen` makes a good one", "trust"
+        )
     return text
 
 

@@ -17,7 +17,7 @@ from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.person import same_person
 from release_gates.model.verdict import Verdict, first_of
 from release_gates.promotion.approvals import answer_to, check_approvals
-from release_gates.promotion.attested import asks_signature, check_signature
+from release_gates.promotion.attested import asks_signature, check_rules_approved, check_signature
 from release_gates.promotion.checks import (
     check_candidate,
     check_evidence,
@@ -114,6 +114,7 @@ def check_ready(
     run = newest_run(runs(events), environment.name, candidate, rules)
     verdict = check_verdict(run, environment, now=now, local=local and not asks_signature(environment))
     check_signature(run, verdict, environment, root, now=now)
+    check_rules_approved(run, verdict, environment, root, now=now)
     check_no_failure(events, run, candidate, environment.name)
     check_evidence(run, verdict, root)
     check_live(events, run, candidate, environment.name)

@@ -116,6 +116,23 @@ def test_a_key_that_policy_does_not_name_signs_nothing(signing: Signing, tmp_pat
     assert "[key-expired]" in refused.output
 
 
+def test_rules_are_approved_by_a_person(signing: Signing, tmp_path: Path) -> None:
+    project, own = signing.project, tmp_path / "ann.pem"
+    public = json.loads(project.cli("--json", "keygen", str(own)).output)["public"]
+    person = key_toml(public, "ann").replace('"machine"', '"person"\nperson = "Ann Lee <ann@example.org>"')
+    person = person.replace('["evidence", "verdict"]', '["rules"]')
+    project.write("gates/trust.toml", "schema = 1\n" + key_toml(signing.public) + person)
+    path = 'schema = 1\npath = ["staging"]\n[environment.staging]\napproved_rules = true\n'
+    project.write("gates/environments.toml", path)
+    assert "[key-role]" in project.cli("approve-rules", "--key", str(signing.key)).output
+    signing.decide()
+    assert "[rules-not-approved]" in project.cli("promote", "--to", "staging").output
+    approved = project.cli("approve-rules", "--key", str(own))
+    assert approved.status == 0, approved.output
+    promoted = project.cli("promote", "--to", "staging")
+    assert promoted.status == 0, promoted.output
+
+
 def test_a_bundle_is_checked_elsewhere_by_public_keys_alone(signing: Signing, tmp_path: Path) -> None:
     run, bundle, elsewhere = signing.decide(), tmp_path / "run.zip", tmp_path / "elsewhere"
     assert signing.project.cli("bundle", run, "--output", str(bundle)).status == 0

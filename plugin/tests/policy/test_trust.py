@@ -16,6 +16,7 @@ PERSON = (
     f'[key.ann]\npublic = "{"cd" * 32}"\nholder = "person"\nperson = "Ann Lee <ann@example.org>"\n'
     f'roles = ["rules"]\n{DAYS}'
 )
+WEAK = int.from_bytes(bytes.fromhex("01" + "00" * 30 + "80"), "big")
 
 
 def read(text: str) -> Policy:
@@ -41,6 +42,8 @@ def test_every_entry_knows_the_keys() -> None:
         ("", "names no key"),
         (MACHINE.replace("ab" * 32, "AB" * 32), "64 hexadecimal digits"),
         (MACHINE.replace("ab" * 32, "ab" * 31), "64 hexadecimal digits"),
+        (MACHINE.replace("ab" * 32, "00" * 32), "anybody can sign by"),
+        (MACHINE.replace("ab" * 32, f"{WEAK:064x}"), "anybody can sign by"),
         (MACHINE.replace('"machine"', '"robot"'), "machine or person"),
         (MACHINE.replace('"verdict"', '"rules"'), "rules is for the key of a person"),
         (PERSON.replace('"rules"', '"verdict"'), "verdict is for the key of a machine"),

@@ -21,7 +21,9 @@ from plugin.tests.promotion.signed_world import (
     verdict,
 )
 from release_gates.errors import PromotionRefused
+from release_gates.ledger.attestations.envelope import sealed
 from release_gates.ledger.attestations.files import attestations_of, write_lines
+from release_gates.ledger.attestations.rules import approval_file, rules_statement
 from release_gates.ledger.sqlite import SqliteLedger
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Promoted, RunFinished, RunStarted
@@ -187,6 +189,63 @@ def test_refused(world: World, attack: Attack) -> None:
         attack.do(world)
     assert found.value.slug == attack.slug
     assert not any(isinstance(event.fact, Promoted) for event in world.ledger.events())
+
+
+ANN = "Ann <ann@example.org>"
+
+
+def rules_approved(
+    world: World,
+    *,
+    rules: str = RULES,
+    by: str = ANN,
+    at: datetime = NOW,
+    now: datetime = LATER,
+    statement: bytes | None = None,
+    **changes: Any,
+) -> Promoted:
+    """Approve rules by a person's key, and promote where approved rules are asked for."""
+    ann = new_signer()
+    person = {"name": "ann", "holder": "person", "person": ANN, "roles": ("rules",)}
+    line = sealed(statement or rules_statement(rules, by=by, signed=at), ann)
+    write_lines(approval_file(world.folder / "gates", RULES), [line])
+    keys = (trusted(world.signer), trusted(ann, **{**person, **changes}))
+    return world.promote(keys=keys, approved_rules=True, now=now)
+
+
+def test_approved_rules_go_through(world: World) -> None:
+    assert rules_approved(world).run == "run-1"
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({"rules": "b" * 64}, "about other rules"),
+        ({"by": "Eve <eve@example.org>"}, "may not approve"),
+        ({"holder": "machine", "person": "", "by": ""}, "may not approve"),
+        ({"roles": ("verdict",)}, "may not approve"),
+        ({"environments": ("dev",)}, "may not approve"),
+        ({"valid_until": date(2026, 1, 30)}, "valid from"),
+        ({"at": NOW - timedelta(days=99)}, "valid from"),
+        ({"at": NOW + timedelta(hours=2)}, "in the future"),
+        ({"public": "ef" * 32}, "does not name"),
+    ],
+)
+def test_rules_that_nobody_approved(world: World, facts: dict[str, Any], says: str) -> None:
+    with pytest.raises(PromotionRefused) as found:
+        rules_approved(world, **facts)
+    assert found.value.slug == "rules-not-approved"
+    assert says in found.value.message
+
+
+def test_no_approval_and_another_statement_in_its_place(world: World) -> None:
+    with pytest.raises(PromotionRefused) as found:
+        world.promote(approved_rules=True)
+    assert found.value.slug == "rules-not-approved"
+    approval = rules_statement(RULES, by=ANN, signed=NOW)
+    other = approval.replace(b"rules-approval:v1", b"rules-approval:v2")
+    with pytest.raises(PromotionRefused, match="is no approval of rules"):
+        rules_approved(world, statement=other)
 
 
 def test_a_name_cannot_move_the_cursor(world: World) -> None:
