@@ -31,7 +31,7 @@ class Connector:
         self._addresses: list[str] = []
 
     async def resolve(self, known: Sequence[str]) -> None:
-        """Take the known addresses, else ask for them, once for the whole run; CannotRun if there are none."""
+        """Take the known addresses, else ask for them, once for the whole run; CannotRun where none is."""
         if known:
             self._addresses = list(known)
             return
