@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "plugin" / "release_gates"
 SHAPE = re.compile(r"[a-z]+(-[a-z]+)*")
-NO_SLUGS = {"condition-coverage", "first-release", "ls-files", "rev-parse"}
+NO_SLUGS = {"approve-rules", "condition-coverage", "first-release", "ls-files", "rev-parse"}
 """Words of the same shape that are passed to functions as they stand: attributes, commands."""
 
 
