@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from release_gates.probes.load.buckets import quantile
@@ -34,9 +35,13 @@ def unfit_in(tag: str, health: Health) -> str:
     return _said(f"in phase {tag} {because}" if because else "")
 
 
-def too_late(health: Health, edges_s: Iterable[float]) -> str:
-    """Return why a generator's own delays leave these limits of a latency open; "" where they do not."""
-    return _said(_late(health, min([LAG_S, *(LAG_SHARE * edge_s for edge_s in edges_s)])))
+def too_late(health: Health, edges_s: Iterable[float], share: float = 0.99) -> str:
+    """Return why a generator's own delays leave limits of a quantile open; "" where they do not.
+
+    ``share`` is that of the quantile: so many of the delays have to be small beside its limits.
+    """
+    most_s = min((LAG_SHARE * edge_s for edge_s in edges_s), default=math.inf)
+    return _said(_late(health, min(LAG_S, most_s)) or _late(health, most_s, max(share, 0.99)))
 
 
 def _said(because: str) -> str:

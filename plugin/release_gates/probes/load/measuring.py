@@ -66,7 +66,7 @@ def _endpoint(run: Run, rules: Sequence[LimitRule], endpoint: str, scope: Scope)
         bounds = [bound for rule in rules_for(rules, name) for bound in bounds_of(rule)]
         edges_s = [threshold_of(bound).edge_s for bound in bounds]
         known = _known(run, endpoint, samples, run.seen(scope.blocks, min(edges_s, default=0.0)))
-        if because := too_late(condition, edges_s) or _too_early(known):
+        if because := too_late(condition, edges_s, float(percent) / 100) or _too_early(known):
             yield Measurement(name=name, absent="inconclusive", because=because)
         else:
             yield _quantile(run.plan, name, float(percent) / 100, known, bounds)

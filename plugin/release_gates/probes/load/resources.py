@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 PAUSE_S = 0.5
 _PAGE = 4096
+_TICKS = os.sysconf("SC_CLK_TCK")
 _CPU_CLOCK = 2
 """Of a whole process, also of threads that have ended: see clock_getcpuclockid(3)."""
 
 
 class Usage(NamedTuple):
-    """A process at one moment: seconds of the host's monotonic clock and of its own processor time."""
+    """A process and all that descend from it, at one moment.
+
+    ``at_s`` is of the host's monotonic clock, ``cpu_s`` their processor time, with children that have ended.
+    """
 
     at_s: float
     rss_bytes: int
@@ -24,18 +30,55 @@ class Usage(NamedTuple):
 
 
 def usage_of(pid: int, proc: Path = Path("/proc")) -> Usage | None:
-    """Return what a process uses now; None if it has ended or may not be looked at."""
+    """Return what a process uses now, with its descendants; None if it has ended or may not be looked at."""
+    own, descendants = _look(pid, proc), []
+    if own is None:
+        return None
+    waiting = list(own.children)
+    while waiting:
+        found = _look(waiting.pop(), proc)
+        if found is not None:
+            descendants.append(found)
+            waiting += found.children
+    every = (own, *descendants)
+    return Usage(
+        time.monotonic(),
+        sum(each.rss_bytes for each in every),
+        sum(each.threads for each in every),
+        sum(each.descriptors for each in every),
+        sum(each.cpu_s for each in every),
+    )
+
+
+class _Look(NamedTuple):
+    rss_bytes: int
+    threads: int
+    descriptors: int
+    cpu_s: float
+    children: tuple[int, ...]
+
+
+def _look(pid: int, proc: Path) -> _Look | None:
+    """Look at one process."""
     folder = proc / str(pid)
     try:
-        threads = sum(1 for _ in (folder / "task").iterdir())
+        tasks = list((folder / "task").iterdir())
         pages = int((folder / "statm").read_text().split()[1])
         descriptors = sum(1 for _ in (folder / "fd").iterdir())
-        cpu_s = time.clock_gettime(~pid << 3 | _CPU_CLOCK)
+        waited = (folder / "stat").read_text().rpartition(")")[2].split()[13:15]
+        cpu_s = time.clock_gettime(~pid << 3 | _CPU_CLOCK) + sum(map(int, waited)) / _TICKS
+        children = tuple(int(child) for task in tasks for child in _children(task))
     except (OSError, ValueError, IndexError):
         return None
     if pages == 0:  # it has ended, and nobody has asked how
         return None
-    return Usage(time.monotonic(), pages * _PAGE, threads, descriptors, cpu_s)
+    return _Look(pages * _PAGE, len(tasks), descriptors, cpu_s, children)
+
+
+def _children(task: Path) -> list[str]:
+    with suppress(FileNotFoundError, ProcessLookupError):  # a thread that ended meanwhile
+        return (task / "children").read_text().split()
+    return []
 
 
 class Observer:

@@ -46,3 +46,12 @@ def test_a_tight_limit_needs_a_more_exact_generator() -> None:
     assert "below 0.05 ms is needed" in too_late(health(lag_s=0.0004), [0.5, 0.001])
     assert too_late(health(lag_s=0.00004), [0.001]) == ""
     assert too_late(health(lag_s=0.004), []) == ""
+
+
+def test_a_far_quantile_needs_more_of_the_delays_to_be_small() -> None:
+    """Half a percent of the requests left 0.2 s late: five times what may be slow for a p99.9."""
+    some = health()
+    some.lag[bucket_of(0.2)] = 5
+    assert too_late(some, [0.5], 0.99) == ""
+    assert "a p99.9 of 200 ms; below 25 ms is needed" in too_late(some, [0.5], 0.999)
+    assert too_late(some, [], 0.999) == ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -74,6 +76,34 @@ def test_threads_that_ended_have_used_the_processor_too() -> None:
     assert before is not None
     assert after is not None
     assert after.cpu_s - before.cpu_s >= 0.05
+
+
+def test_what_a_target_started_belongs_to_it() -> None:
+    """A server that lets others do the work would cost nothing and never grow."""
+    work = "import time\nheld = b'x' * 60_000_000\nwhile time.process_time() < 0.2: pass\n"
+    forks = f"import subprocess, sys\nwork = {work!r}\n" + (
+        "child = subprocess.Popen([sys.executable, '-c', work + 'print(1, flush=True); input()'],"
+        " stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
+        "child.stdout.readline(); print(1, flush=True); input()\n"
+        "child.communicate(b'\\n'); print(2, flush=True); input()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", forks], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as target:
+        assert target.stdin is not None
+        assert target.stdout is not None
+        target.stdout.readline()
+        both = usage_of(target.pid)
+        target.stdin.write("\n")
+        target.stdin.flush()
+        target.stdout.readline()
+        alone = usage_of(target.pid)
+        target.stdin.write("\n")
+    assert both is not None
+    assert alone is not None
+    assert both.rss_bytes - alone.rss_bytes > 50_000_000
+    assert (both.threads, alone.threads) == (2, 1)
+    assert min(both.cpu_s, alone.cpu_s) >= 0.2
 
 
 def test_a_process_that_ended_before_the_run_did_is_an_error(recorded: Recorded) -> None:
