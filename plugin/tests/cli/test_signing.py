@@ -7,12 +7,26 @@ import json
 import os
 import shutil
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import release_gates
+from release_gates.cli.bundles import checked
+from release_gates.errors import TrustError
+from release_gates.ledger.attestations.bundle import Bundle, read_bundle
+from release_gates.ledger.attestations.files import signed_lines
+from release_gates.ledger.attestations.keys import read_key
+from release_gates.ledger.evidence import evidence_from
+from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.record import canonical
+from release_gates.model.trust import Trust
+from release_gates.model.verdict import Verdict
+from release_gates.policy.mistake import Mistakes
+from release_gates.policy.trust import read_trust
 from release_gates.testing import GateProject
 
 TODAY = datetime.now(UTC).date()
@@ -149,6 +163,85 @@ def test_a_bundle_is_checked_elsewhere_by_public_keys_alone(signing: Signing, tm
     assert "[key-unknown]" in other.cli("verify", "--bundle", str(bundle), "--trust", "other.toml").output
     assert "[no-trust]" in other.cli("verify", "--bundle", str(bundle)).output
     assert other.cli("verify", "--trust", "../keys.toml").status == 2
+
+
+@pytest.fixture(scope="module")
+def deciding(tmp_path_factory: pytest.TempPathFactory) -> Signing:
+    return Signing(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="module")
+def whole(deciding: Signing) -> tuple[Bundle, Trust]:
+    """A real bundle of two parts, and the keys that it is checked by."""
+    signing, project = deciding, deciding.project
+    project.write("suites/test_more.py", 'import pytest\n\n@pytest.mark.gate("smoke")\ndef test_b(): pass\n')
+    project.expect(["suites/test_more.py::test_b", "suites/test_smoke.py::test_a"])
+    for part in ("smoke", "more"):
+        done = project.run("--gate-part", "--gate-evidence", f"{part}.jsonl", f"suites/test_{part}.py")
+        assert done.status == 0, done.output
+    words = ("decide", "--environment", "staging", "--sign", str(signing.key), "smoke.jsonl", "more.jsonl")
+    assert project.cli(*words).status == 0
+    file = project.root.parent / "run.zip"
+    made = project.cli("bundle", project.runs()[-1].started.run, "--output", str(file))
+    assert made.status == 0, made.output
+    mistakes = Mistakes()
+    trust = read_trust({"trust.toml": "schema = 1\n" + key_toml(signing.public)}, None, mistakes)
+    assert trust is not None
+    return read_bundle(file), trust
+
+
+def test_a_bundle_of_two_parts_is_whole(whole: tuple[Bundle, Trust]) -> None:
+    assert checked(*whole, Path("run.zip")).verdict.promotes
+
+
+@pytest.mark.parametrize(
+    ("part", "before", "after"),
+    [
+        ("verdict", b'"attempt":1', b'"attempt":2'),
+        ("verdict", b'"PROMOTE"', b'"HOLD"'),
+        ("verdict", b'"environment":"staging"', b'"environment":"production"'),
+        ("candidate", b'"sha256":"', b'"sha256":"0'),
+        ("candidate", b'"name":"engine"', b'"name":"other"'),
+        ("rules", b"somebody", b"nobody"),
+        ("history", b'"unproven_runs":[]', b'"unproven_runs":["r"]'),
+        ("attestations", b"\n", b""),
+        ("attestations", b"payload", b"Payload"),
+    ],
+)
+def test_no_part_of_a_bundle_can_be_changed(
+    whole: tuple[Bundle, Trust], part: str, before: bytes, after: bytes
+) -> None:
+    bundle, trust = whole
+    data = getattr(bundle, part)
+    assert before in data
+    with pytest.raises(TrustError):
+        checked(replace(bundle, **{part: data.replace(before, after)}), trust, Path("run.zip"))
+
+
+def test_no_evidence_of_a_bundle_can_be_swapped_left_out_or_edited(whole: tuple[Bundle, Trust]) -> None:
+    bundle, trust = whole
+    one, other = bundle.evidence
+    for evidence in ((other, one), (one,), (one, other, other), (one.replace(b"test_a", b"test_b"), other)):
+        with pytest.raises(TrustError):
+            checked(replace(bundle, evidence=evidence), trust, Path("run.zip"))
+
+
+def test_whoever_holds_the_key_cannot_sign_another_decision(
+    deciding: Signing, whole: tuple[Bundle, Trust]
+) -> None:
+    bundle, trust = whole
+    signer = read_key(deciding.key, deciding.project.root)
+    evidence = [evidence_from(Path("part"), each) for each in bundle.evidence]
+    verdict = msgspec.json.decode(bundle.verdict, type=Verdict)
+    candidate = msgspec.json.decode(bundle.candidate, type=ReleaseCandidate)
+
+    def signed(of: Verdict) -> Bundle:
+        lines = signed_lines(evidence, of, candidate, signer, now=datetime.now(UTC))
+        return replace(bundle, verdict=canonical(of), attestations=b"".join(each + b"\n" for each in lines))
+
+    assert checked(signed(verdict), trust, Path("run.zip")).verdict.promotes
+    with pytest.raises(TrustError, match="deciding again gives another verdict"):
+        checked(signed(msgspec.structs.replace(verdict, gates=verdict.gates[:0])), trust, Path("run.zip"))
 
 
 def test_pytest_never_comes_near_a_key() -> None:
