@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -14,13 +15,24 @@ from pathlib import Path
 from benchmarks.table import Row, report, row
 from fixtures.docker_engine import docker_engine
 from fixtures.ssh_server import ssh_server
+from fixtures.trading_system.deploy.plan import FOLDER, reference_plan
 from fixtures.trading_system.host.reference import reference_facts
+from release_gates.probes.kubernetes.assessment import judge
+from release_gates.probes.kubernetes.documents import Document
+from release_gates.probes.kubernetes.objects import deployed
+from release_gates.probes.kubernetes.settings import KubernetesSettings
 from release_gates.probes.machine.hosts.judging import judge_host
 from release_gates.probes.machine.hosts.profile import PROFILES
 from release_gates.probes.machine.hosts.transport import Look, read_host, read_hosts
+from release_gates.probes.terraform.judging import judge_plan
+from release_gates.probes.terraform.plan import read_plan
+from release_gates.probes.terraform.settings import TerraformSettings
+from release_gates.probes.terraform.sources import read_folder
 
 HOSTS = 16
 JUDGED = 1000
+PODS = 20_000
+RESOURCES = 10_000
 BEYOND_MS = 150.0
 IMAGE = "release-gates.local/bench-host:busybox"
 
@@ -34,6 +46,8 @@ def measure(quick: bool) -> list[Row]:
             *_ssh(Path(folder), samples),
             *_docker(Path(folder), samples),
             *_rules(samples),
+            *_pods(samples),
+            *_plan(samples),
         ]
 
 
@@ -105,6 +119,48 @@ def _rules(samples: int) -> Iterator[Row]:
             judge_host(facts, profile)
         times.append((time.process_time() - began) / JUDGED * 1e3)
     yield row("30 rules on one host, CPU", times, "ms", 10.0)
+
+
+def _pods(samples: int) -> Iterator[Row]:
+    container = {
+        "name": "c",
+        "image": f"r.example/x@sha256:{'ab' * 32}",
+        "resources": {"limits": {"cpu": "1", "memory": "1Gi"}},
+        "securityContext": {"runAsNonRoot": True, "allowPrivilegeEscalation": False},
+    }
+    documents = []
+    for number in range(PODS):
+        labels = {"app": f"a{number % 7}"}
+        metadata = {"name": f"p{number}", "namespace": f"n{number % 50}", "labels": labels}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
+        documents.append(Document(f"p{number}", pod))
+    settings, times = KubernetesSettings(version="1.37"), []
+    for _ in range(min(samples, 5)):
+        everything = deployed(documents, namespace="x")
+        began = time.process_time()
+        judge(everything, settings, {}, datetime.now(UTC))
+        times.append(time.process_time() - began)
+    yield row(f"all rules on {PODS} pods after parsing, CPU", times, "s", 2.0)
+
+
+def _plan(samples: int) -> Iterator[Row]:
+    plan = reference_plan(datetime.now(UTC))
+    volume = next(one for one in plan["resource_changes"] if one["type"] == "aws_ebs_volume")
+    kept = next(
+        one for one in plan["planned_values"]["root_module"]["resources"] if one["type"] == volume["type"]
+    )
+    for number in range(RESOURCES):
+        named = {"address": f"aws_ebs_volume.more[{number}]", "name": "more", "index": number}
+        plan["resource_changes"].append({**volume, **named})
+        plan["planned_values"]["root_module"]["resources"].append({**kept, **named})
+    data, sources = json.dumps(plan).encode(), read_folder(FOLDER)
+    settings, times = TerraformSettings(plan="plan.json", folder="."), []
+    for _ in range(min(samples, 5)):
+        began = time.process_time()
+        judge_plan(read_plan("plan.json", data), sources, settings, datetime.now(UTC).date())
+        times.append(time.process_time() - began)
+    megabytes = len(data) / 1e6
+    yield row(f"a plan of {RESOURCES} resources ({megabytes:.0f} MB) read and judged, CPU", times, "s", None)
 
 
 def _timed(what: Callable[[], object]) -> float:

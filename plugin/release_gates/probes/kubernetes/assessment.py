@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Protocol
 
@@ -84,12 +85,13 @@ def judge(
     """
     if not deployed.workloads:
         raise nothing("the sources have no workload" if deployed.objects else "the sources are empty")
-    found = sorted({*_all(deployed, settings, digests, now), *tls_findings(deployed, shaken or {})})
+    asked = dict.fromkeys((*_all(deployed, settings, digests, now), *tls_findings(deployed, shaken or {})))
+    found = sorted(asked, key=attrgetter("rule", "object", "text"))
     exempt = _exemptions(settings, found, now)
     decided = [one for one in latency_findings(deployed, settings) if isinstance(one, Undecided)]
     return Judgement(
-        findings=tuple(one for one in found if one not in exempt),
-        exempted=tuple(one for one in found if one in exempt),
+        findings=tuple(one for one in found if one not in exempt) if exempt else tuple(found),
+        exempted=tuple(one for one in found if one in exempt) if exempt else (),
         undecided=tuple(one for one in decided if one.rule not in settings.undecided),
         objects=len(deployed.objects),
         pods=len(deployed.workloads),

@@ -69,7 +69,7 @@ class Object:
         """The API group, empty for core."""
         return self.api_version.rpartition("/")[0]
 
-    @property
+    @cached_property
     def title(self) -> str:
         """Kind, namespace and name, as exemptions and messages say it."""
         return "/".join(part for part in (self.kind, self.namespace, self.name) if part)

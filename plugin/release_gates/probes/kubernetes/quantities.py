@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 SUFFIXES = {
     **{"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1)},
@@ -16,6 +17,7 @@ NUMBER = re.compile(
 )
 
 
+@lru_cache(maxsize=4096, typed=True)
 def quantity(value: str | int | float) -> Decimal:
     """Return a quantity as a number; ValueError for a text that is none."""
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -27,6 +29,7 @@ def quantity(value: str | int | float) -> Decimal:
     return Decimal(found[1]) * exponent * SUFFIXES[found[3] or ""]
 
 
+@lru_cache(maxsize=256)
 def seconds(text: str) -> float:
     """Return the seconds of a duration as policy writes it: ``30 s``, ``2 min``; ValueError for any other."""
     found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(ms|s|min|h)", text)

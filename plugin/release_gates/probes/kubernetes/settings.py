@@ -44,6 +44,10 @@ class WorkloadProfile(Part, frozen=True, kw_only=True):
         cpus(self.isolated_cpus)
 
 
+STATELESS, BATCH = WorkloadProfile(), WorkloadProfile(role="batch")
+"""Profiles of workloads that policy does not name."""
+
+
 class Exemption(Part, frozen=True, kw_only=True):
     """One rule that does not hold for some objects: who says so, why, and until when (that day included)."""
 
@@ -174,4 +178,4 @@ class KubernetesSettings(Part, frozen=True, kw_only=True):
         for pattern, profile in self.workload.items():
             if fnmatch.fnmatchcase(title, pattern):
                 return profile
-        return WorkloadProfile(role="batch" if kind in {"Job", "CronJob", "PodTemplate"} else "stateless")
+        return BATCH if kind in {"Job", "CronJob", "PodTemplate"} else STATELESS
