@@ -13,6 +13,7 @@ import msgspec
 from release_gates.errors import MeasurementError
 from release_gates.probes.load.generator import Ended, Generator, Watch
 from release_gates.probes.load.health import short, unfit, unfit_in
+from release_gates.probes.load.open.schedule import due
 from release_gates.probes.load.plan import BLOCK_S, Plan
 from release_gates.probes.load.recording import Health, Recording
 from release_gates.probes.load.resources import Observer, Usage
@@ -113,12 +114,12 @@ def drive(plan: Plan, target: Target, *, folder: Path, watch: Watch) -> Run:
 
 
 def _lost(plan: Plan, ended: Ended, recording: Recording) -> int:
-    """Return how many arrivals of a whole run were neither answered nor failed; closed loops ask for none."""
+    """Return how many arrivals of a whole run nothing was told of; closed loops have none that were due."""
     if ended.how != "finished" or not plan.traffic:
         return 0
     asked = sum(health.asked for health in recording.health.values())
     told = sum(tally.requests for blocks in recording.tallies.values() for tally in blocks.values())
-    return asked - told
+    return due(plan.phases) - min(asked, told)
 
 
 def _what(ended: Ended) -> str:

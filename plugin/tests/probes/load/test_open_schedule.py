@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release_gates.probes.load.open.schedule import arrivals, most_users, users_at
+from release_gates.probes.load.open.schedule import arrivals, due, most_users, users_at
 from release_gates.probes.load.plan import Phase
 
 rates = st.floats(min_value=0, max_value=400)
@@ -29,19 +29,20 @@ phases = st.lists(
 
 @given(phases)
 def test_as_many_are_due_as_the_area_below_the_rates(phases: list[Phase]) -> None:
-    due = list(arrivals(phases))
+    found = list(arrivals(phases))
+    assert len(found) == due(phases)
     area = sum(
         phase.seconds * (phase.rate + (phase.rate if phase.rate_end is None else phase.rate_end)) / 2
         for phase in phases
     )
-    assert abs(len(due) - area) <= 1
-    assert all(earlier <= later for earlier, later in pairwise(due))
-    assert all(0 <= each <= sum(phase.seconds for phase in phases) for each in due)
+    assert abs(len(found) - area) <= 1
+    assert all(earlier <= later for earlier, later in pairwise(found))
+    assert all(0 <= each <= sum(phase.seconds for phase in phases) for each in found)
 
 
 def test_a_constant_rate_is_evenly_spaced() -> None:
-    due = list(arrivals([Phase(tag="a", seconds=1, rate=4), Phase(tag="b", seconds=1, rate=2)]))
-    assert due == [0, 0.25, 0.5, 0.75, 1.0, 1.5]
+    found = list(arrivals([Phase(tag="a", seconds=1, rate=4), Phase(tag="b", seconds=1, rate=2)]))
+    assert found == [0, 0.25, 0.5, 0.75, 1.0, 1.5]
 
 
 def test_a_fraction_of_a_request_is_carried_into_the_next_phase() -> None:
@@ -49,8 +50,8 @@ def test_a_fraction_of_a_request_is_carried_into_the_next_phase() -> None:
 
 
 def test_a_ramp_grows_linearly() -> None:
-    due = list(arrivals([Phase(tag="a", seconds=10, rate=0, rate_end=20)]))
-    assert due == pytest.approx([math.sqrt(number) for number in range(100)])
+    found = list(arrivals([Phase(tag="a", seconds=10, rate=0, rate_end=20)]))
+    assert found == pytest.approx([math.sqrt(number) for number in range(100)])
     falling = list(arrivals([Phase(tag="a", seconds=10, rate=20, rate_end=0)]))
     assert len(falling) == 100
     assert falling[50] < 5

@@ -25,6 +25,14 @@ def arrivals(phases: Sequence[Phase]) -> Iterator[float]:
         start_s, area = start_s + phase.seconds, end
 
 
+def due(phases: Sequence[Phase]) -> int:
+    """Return how many `arrivals` there are, without counting them."""
+    area = 0.0
+    for phase in phases:
+        area = area + phase.rate * phase.seconds + _growth(phase) * phase.seconds**2 / 2
+    return math.ceil(area - _ROUNDING)
+
+
 def closed(phase: Phase) -> bool:
     """Tell whether users send their next request when the last was answered: no rate is asked."""
     return not phase.rate and not phase.rate_end
