@@ -1,4 +1,4 @@
-"""``bundle`` packs all that a verdict rests on; ``verify --bundle`` checks it elsewhere, by public keys."""
+"""``attest`` signs a verdict, ``bundle`` packs what it rests on, ``verify --bundle`` checks it elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import msgspec
 from release_gates import TOOL
 from release_gates.candidate.store import ArtifactStore
 from release_gates.cli.project import Project, environment_of, refusing, width
-from release_gates.cli.signing import run_of
+from release_gates.cli.signing import KEY, run_of, sign_run, signer_for
 from release_gates.errors import LedgerError, TrustError
 from release_gates.judge.decide import decide
 from release_gates.ledger.attestations.bundle import Bundle, bad_bundle, packed, read_bundle
@@ -41,6 +41,34 @@ Kind = TypeVar("Kind")
 
 @click.command()
 @click.argument("run_id", metavar="RUN")
+@click.option("--key", "file", type=KEY, required=True, help="The private key: a file that keygen wrote.")
+@click.pass_obj
+@refusing
+def attest(project: Project, run_id: str, file: Path) -> None:
+    """Sign the verdict of RUN and its evidence, as the ledger has them; earlier signatures are replaced.
+
+    Only a verdict that deciding again gives, byte for byte. For a protected job that checks out no code of
+    the candidate. A verdict that is LOCAL stays so.
+    """
+    view = run_of(project, run_id)
+    environment = environment_of(project.policy(), view.started.environment)
+    signer = signer_for(project, environment, file)
+    made = _gathered(project, run_id, b"")
+    name = Path(f"run {run_id}")
+    verdict = _decided_again(made, view.started.candidate, name)
+    if damage := project.ledger().verify():
+        raise LedgerError(
+            f"the ledger is damaged: {damage[0].sentence} ({len(damage)} finding(s)).",
+            slug="ledger-damaged",
+            hint="`release-gates verify` names all; bring the ledger back from its backup.",
+        )
+    evidence = [evidence_from(name, each) for each in made.evidence]
+    written = sign_run(project, view, verdict, evidence, signer)
+    project.say({"run": run_id, "file": str(written)}, [f"{written}: {verdict.title}, signed"])
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
 @click.option("--output", type=PATH, required=True, help="The file to write (zip).")
 @click.option("--trust", type=PATH, help="The public keys to check by; default: gates/trust.toml.")
 @click.pass_obj
@@ -50,7 +78,7 @@ def bundle(project: Project, run_id: str, output: Path, trust: Path | None) -> N
 
     It is checked before it is written, as `verify --bundle` checks it. It holds no artifact.
     """
-    made = _gathered(project, run_id)
+    made = _gathered(project, run_id, _bytes(attestations_of(project.state, run_id)))
     checked(made, _trust(project, trust), output)
     try:
         with output.open("xb") as file:
@@ -107,11 +135,19 @@ def checked(made: Bundle, trust: Trust, file: Path) -> Checked:
     signed = check_attestations(split_lines(made.attestations, str(file)), trust, wanted)
     if signed.at > datetime.now(UTC):
         raise bad_bundle(file, f"it was signed in the future, at {signed.at}")
-    past = _read(made.history, History, file, "history")
+    return Checked(_decided_again(made, candidate, file), signed)
+
+
+def _decided_again(made: Bundle, candidate: ReleaseCandidate, file: Path) -> Verdict:
+    """Return the verdict of a bundle, if all that it names is there and deciding again gives it."""
+    verdict, past = (
+        _read(made.verdict, Verdict, file, "verdict"),
+        _read(made.history, History, file, "history"),
+    )
     _check_inputs(made, verdict, candidate, past, file)
     if canonical(_again(made, verdict, past, file)) != canonical(verdict):
         raise bad_bundle(file, f"deciding again gives another verdict{_of_version(made, file)}")
-    return Checked(verdict, signed)
+    return verdict
 
 
 def _check_inputs(
@@ -145,7 +181,7 @@ def _again(made: Bundle, verdict: Verdict, past: History, file: Path) -> Verdict
     )
 
 
-def _gathered(project: Project, run_id: str) -> Bundle:
+def _gathered(project: Project, run_id: str, attestations: bytes) -> Bundle:
     view = run_of(project, run_id)
     verdict, candidate = view.verdict, view.started.candidate
     if verdict is None or view.invalidated:
@@ -161,7 +197,7 @@ def _gathered(project: Project, run_id: str) -> Bundle:
     )
     files = [project.root / path for path in view.started.evidence]
     return Bundle(
-        attestations=_bytes(attestations_of(project.state, run_id)),
+        attestations=attestations,
         verdict=canonical(verdict),
         candidate=canonical(candidate),
         rules=ArtifactStore(project.state / "artifacts").get(verdict.inputs.rules).read_bytes(),

@@ -76,7 +76,7 @@ for command in (
     ledgers.invalidate,
     ledgers.verify,
     signing.keygen,
-    signing.attest,
+    bundles.attest,
     signing.approve_rules,
     bundles.bundle,
     ledgers.approve,

@@ -1,4 +1,4 @@
-"""``keygen``, ``attest``, ``approve-rules``, ``decide --sign``: what is signed, and by which key."""
+"""``keygen``, ``approve-rules``, and how ``decide --sign`` and ``attest`` sign: what, and by which key."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from release_gates.cli.project import Project, environment_of, refusing
+from release_gates.cli.project import Project, refusing
 from release_gates.errors import EvidenceError, LedgerError, TrustError
 from release_gates.ledger.attestations.envelope import sealed
 from release_gates.ledger.attestations.files import attestations_of, signed_lines, write_lines
 from release_gates.ledger.attestations.keys import make_key, public_of, read_key
 from release_gates.ledger.attestations.rules import ROLE, approval_file, rules_statement
-from release_gates.ledger.evidence import read_evidence
 from release_gates.ledger.history import RunView, runs
 from release_gates.model.evidence import Evidence
 from release_gates.model.gate import EnvironmentPolicy
@@ -46,27 +45,6 @@ def keygen(project: Project, file: Path) -> None:
         f'public = "{public}"',
     ]
     project.say({"file": str(file), "public": public}, lines)
-
-
-@click.command()
-@click.argument("run_id", metavar="RUN")
-@click.option("--key", "file", type=KEY, required=True, help="The private key: a file that keygen wrote.")
-@click.pass_obj
-@refusing
-def attest(project: Project, run_id: str, file: Path) -> None:
-    """Sign the verdict of RUN and its evidence, as the ledger has them; earlier signatures are replaced.
-
-    For a protected job that checks out no code of the candidate. A verdict that is LOCAL stays so.
-    """
-    view = run_of(project, run_id)
-    if view.verdict is None or view.invalidated:
-        why = f"was invalidated: {view.invalidated}" if view.invalidated else "has no verdict"
-        raise LedgerError(f"run {run_id} {why}.", slug="nothing-to-sign", hint="Sign a run that counts.")
-    environment = environment_of(project.policy(), view.started.environment)
-    signer = signer_for(project, environment, file)
-    evidence = [read_evidence(project.root / path) for path in view.started.evidence]
-    written = sign_run(project, view, view.verdict, evidence, signer)
-    project.say({"run": run_id, "file": str(written)}, [f"{written}: {view.verdict.title}, signed"])
 
 
 @click.command("approve-rules")

@@ -21,7 +21,9 @@ from release_gates.ledger.attestations.bundle import Bundle, read_bundle
 from release_gates.ledger.attestations.files import signed_lines
 from release_gates.ledger.attestations.keys import read_key
 from release_gates.ledger.evidence import evidence_from
+from release_gates.ledger.sqlite import SqliteLedger
 from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.event import RunFinished
 from release_gates.model.record import canonical
 from release_gates.model.trust import Trust
 from release_gates.model.verdict import Verdict
@@ -108,6 +110,18 @@ def test_a_signed_verdict_promotes_where_local_may_not(signing: Signing) -> None
     everything = b"".join(path.read_bytes() for path in signing.project.root.rglob("*") if path.is_file())
     secret = signing.key.read_bytes().splitlines()[1]
     assert secret not in everything
+
+
+def test_a_verdict_that_somebody_wrote_into_the_ledger_is_not_signed(signing: Signing) -> None:
+    signing.decide()
+    real = signing.project.runs()[-1]
+    ledger = SqliteLedger.open(signing.project.root / ".gates/ledger.db", create=False)
+    forged = msgspec.structs.replace(real.verdict, run="forged", attempts_allowed=9)
+    ledger.append(msgspec.structs.replace(real.started, run="forged"), at=datetime.now(UTC))
+    ledger.append(RunFinished(run="forged", verdict=forged), at=datetime.now(UTC))
+    refused = signing.project.cli("attest", "forged", "--key", str(signing.key))
+    assert "deciding again gives another verdict" in refused.output
+    assert "[attestation-absent]" in signing.project.cli("promote", "--to", "staging").output
 
 
 def test_without_a_signature_it_is_local(signing: Signing) -> None:

@@ -84,7 +84,7 @@ def _parts(archive: zipfile.ZipFile, path: Path) -> Mapping[str, bytes]:
 def bad_bundle(path: Path, why: str) -> TrustError:
     """Return the error for a bundle that is not as it was packed."""
     return TrustError(
-        f"{path}: is no bundle as release-gates packs it: {why}.",
+        f"{path}: does not hold together: {why}.",
         slug="bundle-damaged",
-        hint="Ask for it again: `release-gates bundle RUN --output FILE` where the ledger is.",
+        hint="Bring back what was changed; a bundle is packed again by `release-gates bundle RUN`.",
     )
