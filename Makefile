@@ -5,6 +5,7 @@
 PYTHON ?= python3
 VENV   := .venv/bin
 DEFECT ?=
+DEFECTS ?=
 FLAVOURS ?=
 # Runs a command beside a Docker engine: the one that answers, else one that ends with the command.
 DOCKER := $(VENV)/python -m fixtures.docker_engine
@@ -37,9 +38,9 @@ gate-dev gate-staging gate-production: gate-%: setup ## build the reference syst
 	@$(VENV)/python -m fixtures.prepare $* $(if $(DEFECT),--defect $(DEFECT))
 	@$(DOCKER) $(VENV)/release-gates run $* -- --alluredir build/allure-results --clean-alluredir
 
-prove: setup ## plant each defect and see its gate go red
+prove: setup ## plant each defect and see its gate go red [DEFECTS=first: one of each gate]
 	@$(VENV)/python -m fixtures.prepare staging
-	@$(DOCKER) $(VENV)/release-gates prove staging --jobs 4
+	@$(DOCKER) $(VENV)/release-gates prove staging --jobs 4 $(if $(filter first,$(DEFECTS)),--first)
 
 allure: setup ## Allure's report of the last gate run, without what it would load from elsewhere
 	@$(VENV)/python -m reports.allure build/allure-results build/allure

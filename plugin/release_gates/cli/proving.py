@@ -28,7 +28,7 @@ from release_gates.proof.assess import standing
 from release_gates.proof.bench import Bench
 from release_gates.proof.command import Stop, Stopped
 from release_gates.proof.prove import Proving
-from release_gates.proof.registry import FILE, Defect, Registry, read_registry, select
+from release_gates.proof.registry import FILE, Defect, Registry, first_of_each, read_registry, select
 from release_gates.report.proof import Line, matrix_lines, proofs_sentence, summary
 from release_gates.session.deciding import BROKEN
 from release_gates.session.ending import NOT_PROVEN
@@ -42,6 +42,7 @@ STATUS = {"proven": 0, "broken": BROKEN, "not proven": NOT_PROVEN}
 @click.argument("environment", required=False)
 @click.option("--defect", "defects", multiple=True, metavar="NAME", help="Only this defect. Repeatable.")
 @click.option("--gate", "gates", multiple=True, metavar="NAME", help="Only this gate's defects. Repeatable.")
+@click.option("--first", is_flag=True, help="Only the first defect that the file declares for each gate.")
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -57,6 +58,7 @@ def prove(
     environment: str | None,
     defects: tuple[str, ...],
     gates: tuple[str, ...],
+    first: bool,
     jobs: int,
     as_json: bool,
 ) -> None:
@@ -73,6 +75,7 @@ def prove(
     registry = read_registry(snapshot, policy, folder=project.policy_dir.name)
     proved = _environment(policy, registry, environment)
     chosen = select(registry, proved, defects=defects, gates=gates)
+    chosen = first_of_each(chosen, proved) if first else chosen
     ledger = project.ledger()
     with _alone(project), _stopping() as stop:
         bench = _bench(project, policy, proved, registry, ledger, stop)

@@ -121,6 +121,15 @@ def select(
     return chosen
 
 
+def first_of_each(defects: Sequence[Defect], environment: EnvironmentPolicy) -> tuple[Defect, ...]:
+    """Return the first guarded defect of each gate that an environment asks for."""
+    found: dict[str, Defect] = {}
+    for defect in defects:
+        if not defect.unguarded and environment.gate(defect.gate):
+            found.setdefault(defect.gate, defect)
+    return tuple(found.values())
+
+
 def _check_known(option: str, names: Sequence[str], known: Sequence[str], slug: str) -> None:
     for name in names:
         if name not in known:

@@ -11,7 +11,7 @@ from release_gates.model.gate import EnvironmentPolicy, Policy
 from release_gates.model.outcome import Outcome
 from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.mistake import PolicyMistakes
-from release_gates.proof.registry import FILE, Registry, read_registry, review_defects, select
+from release_gates.proof.registry import FILE, Registry, first_of_each, read_registry, review_defects, select
 
 HEAD = """
 schema = 1
@@ -164,6 +164,16 @@ class TestSelection:
         assert self.names(defects=("slow",)) == ["slow"]
         assert self.names(gates=("smoke",)) == ["lost_order"]
         assert self.names(defects=("slow",), gates=("smoke",)) == []
+
+    def test_the_first_of_each_gate(self) -> None:
+        unguarded = 'unguarded = "the journal has no gate yet"\n'
+        none = LOST.replace("lost_order", "none").replace('"smoke"', '"journal"') + unguarded
+        twice = LOST.replace("lost_order", "again")
+        registry = read(
+            HEAD + none + LOST + twice + LOST.replace("lost_order", "slow").replace('"smoke"', '"load"')
+        )
+        chosen = select(registry, staging(), defects=(), gates=())
+        assert [each.name for each in first_of_each(chosen, staging())] == ["lost_order", "slow"]
 
     @pytest.mark.parametrize(
         ("defects", "gates", "slug", "part"),
