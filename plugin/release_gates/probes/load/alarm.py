@@ -10,7 +10,7 @@ from release_gates.judge.early import ENOUGH, Stakes
 from release_gates.model.limit import Bound, LimitRule
 from release_gates.model.units import convert, dimension
 from release_gates.probes.load.health import unfit
-from release_gates.probes.load.limits import bounds_of, quantile_of, rules_for, threshold_of
+from release_gates.probes.load.limits import bounds_of, quantiles_of, rules_for, threshold_of
 from release_gates.probes.load.measuring import SHARES
 from release_gates.probes.load.plan import BLOCK_S, Plan
 from release_gates.probes.load.recording import Health, Recording, Tally
@@ -87,13 +87,10 @@ class Alarm:
     def _against(self, endpoint: str) -> Iterator[Bet]:
         for scope in self._scopes:
             for rule in self._rules:
-                percent = quantile_of(rule.name)
-                if percent is not None:
-                    yield from self._of_latency(
-                        f"{endpoint}.p{percent}{scope.suffix}", percent, endpoint, rule, scope
-                    )
-                else:
-                    yield from self._of_shares(endpoint, rule, scope)
+                for percent in quantiles_of(self._rules):
+                    name = f"{endpoint}.p{percent}{scope.suffix}"
+                    yield from self._of_latency(name, percent, endpoint, rule, scope)
+                yield from self._of_shares(endpoint, rule, scope)
 
     def _of_latency(
         self, name: str, percent: str, endpoint: str, rule: LimitRule, scope: Scope

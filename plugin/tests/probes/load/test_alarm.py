@@ -84,6 +84,13 @@ def test_a_breach_is_known_as_soon_as_its_requests_have_ended() -> None:
     assert told.reason(0.55) == "orders.error_rate"
 
 
+def test_a_name_for_many_quantiles_ends_a_run_too() -> None:
+    told = Told(LimitRule(name="orders.p*", limit=parse_limit("<= 100 ms"), abort=True))
+    told.due(0)
+    told.answered(0, IN_A_BLOCK, 0.2)
+    assert told.reason(0.5).startswith("orders.p")
+
+
 def test_a_target_that_answers_no_more_ends_a_run_by_its_timeouts() -> None:
     told = Told(P99)
     for block in range(30):
