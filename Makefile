@@ -20,7 +20,7 @@ setup: ## install what is missing: system packages, .venv, the project
 	@PYTHON=$(PYTHON) .ci/setup
 
 test: setup lint types docs ## lint, strict types, the guides, and the project's own tests
-	$(DOCKER) $(VENV)/python -m pytest plugin/tests -n 2 --dist worksteal -q
+	$(DOCKER) $(VENV)/python -m pytest plugin/tests -n 4 --dist worksteal -q
 
 lint: setup ## ruff
 	$(VENV)/ruff check .
