@@ -16,6 +16,7 @@ from release_gates.cli import (
     findings,
     hosts,
     importing,
+    keeping,
     ledgers,
     policies,
     proving,
@@ -33,6 +34,7 @@ from release_gates.cli.project import project_from
 @click.option("--gate-policy", metavar="DIR", help="Folder of the policy (default: gates/).")
 @click.option("--gate-candidate", metavar="FILE", help="The release candidate (default: candidate.toml).")
 @click.option("--gate-ledger", metavar="URL", help="The ledger (default: .gates/ledger.db).")
+@click.option("--gate-checkpoint", metavar="FILE", help="Where the ledger was once: it has to hold that.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.pass_context
 def program(
@@ -40,6 +42,7 @@ def program(
     gate_policy: str | None,
     gate_candidate: str | None,
     gate_ledger: str | None,
+    gate_checkpoint: str | None,
     as_json: bool,
 ) -> None:
     """Decide whether a release candidate may enter an environment.
@@ -48,7 +51,7 @@ def program(
     """
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         context.color = False
-    context.obj = project_from(gate_policy, gate_candidate, gate_ledger, json=as_json)
+    context.obj = project_from(gate_policy, gate_candidate, gate_ledger, gate_checkpoint, json=as_json)
 
 
 importing.import_results.add_command(findings.sarif)
@@ -79,6 +82,7 @@ for command in (
     bundles.attest,
     signing.approve_rules,
     bundles.bundle,
+    keeping.ledger,
     ledgers.approve,
     ledgers.promote,
     reporting.report,

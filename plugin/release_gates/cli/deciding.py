@@ -21,6 +21,7 @@ from release_gates.errors import EvidenceError, LedgerError
 from release_gates.judge.decide import decide
 from release_gates.ledger.evidence import EvidenceWriter, read_evidence
 from release_gates.ledger.history import RunView, history, runs
+from release_gates.ledger.opening import told_to_child
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.record import canonical
@@ -192,12 +193,15 @@ def _pytest(project: Project, environment: str, run_id: str, evidence: Path, arg
     command = [sys.executable, "-m", "pytest", "-m", f"gate_{environment}", "--rootdir", str(project.root)]
     command += ["--gate-policy", str(project.policy_dir), "--gate-candidate", str(project.candidate_file)]
     command += ["--gate-evidence", str(evidence)]
-    if project.ledger_url is not None:
-        command += ["--gate-ledger", project.ledger_url]
+    words, variables = ([], {}) if project.ledger_url is None else told_to_child(project.ledger_url)
+    command += words
     # JSON goes to stdout alone, so pytest's own words go to stderr then.
     output: Any = sys.stderr if project.json else None
     child = subprocess.Popen(
-        [*command, *arguments], env={**os.environ, RUN_VARIABLE: run_id}, stdout=output, cwd=project.root
+        [*command, *arguments],
+        env={**os.environ, **variables, RUN_VARIABLE: run_id},
+        stdout=output,
+        cwd=project.root,
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _frame: child.send_signal(received))

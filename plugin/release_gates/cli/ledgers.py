@@ -13,6 +13,7 @@ from release_gates.candidate.file import read_candidate
 from release_gates.candidate.keep import keep_candidate
 from release_gates.cli.bundles import PATH, verify_bundle
 from release_gates.cli.project import Project, environment_of, refusing, width
+from release_gates.ledger.checkpoint import contradictions
 from release_gates.model.event import Promoted
 from release_gates.promotion import promote as promotion
 from release_gates.report.text import wrapped
@@ -77,6 +78,8 @@ def invalidate(project: Project, run: str, by: str, reason: str) -> None:
 def verify(project: Project, heads: tuple[str, ...], bundle: Path | None, trust: Path | None) -> None:
     """Check the ledger's whole chain, and that no head that a verdict file names is missing from it.
 
+    A checkpoint that --gate-checkpoint or GATE_CHECKPOINT names is compared as well.
+
     With --bundle: check one verdict's complete evidence elsewhere, offline; status 0 for a signed PROMOTE.
     """
     if bundle is not None:
@@ -86,8 +89,10 @@ def verify(project: Project, heads: tuple[str, ...], bundle: Path | None, trust:
         return
     if trust is not None:
         raise click.UsageError("--trust is for --bundle.")
-    ledger = project.ledger()
+    ledger = project.ledger(compare=False)
     damage = ledger.verify(heads=[*heads, *_seen_heads(project)])
+    if project.checkpoint is not None and not damage:  # of a damaged one, no event can be believed
+        damage = tuple(contradictions(project.checkpoint, ledger.events()))
     head = ledger.head()
     lines = [each.sentence for each in damage] or [f"the ledger is whole; head {head}"]
     data = {

@@ -17,6 +17,7 @@ import msgspec
 from release_gates import TOOL
 from release_gates.candidate.file import read_candidate
 from release_gates.errors import GateError, PolicyError
+from release_gates.ledger.checkpoint import check_checkpoint
 from release_gates.ledger.opening import open_ledger
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
@@ -36,6 +37,7 @@ class Project:
     policy_dir: Path
     candidate_file: Path
     ledger_url: str | None
+    checkpoint: Path | None
     json: bool
 
     @property
@@ -55,9 +57,15 @@ class Project:
         """Return the candidate that ``candidate.toml`` describes."""
         return read_candidate(self.candidate_file)
 
-    def ledger(self, *, create: bool = False) -> Ledger:
-        """Open the ledger; one that is named and absent is an error unless ``create``."""
-        return open_ledger(self.ledger_url, base=Path.cwd(), state=self.state, create=create)
+    def ledger(self, *, create: bool = False, compare: bool = True) -> Ledger:
+        """Open the ledger; one that is named and absent is an error unless ``create``.
+
+        Where a checkpoint is named, the ledger has to hold what it says, unless the caller compares it.
+        """
+        ledger = open_ledger(self.ledger_url, base=Path.cwd(), state=self.state, create=create)
+        if compare and self.checkpoint is not None:
+            check_checkpoint(self.checkpoint, ledger.events())
+        return ledger
 
     def say(self, data: object, lines: Iterable[str]) -> None:
         """Print ``data`` as JSON, or the lines for people."""
@@ -115,14 +123,18 @@ def refuse(error: GateError, *, status: int = 2) -> NoReturn:
     sys.exit(status)
 
 
-def project_from(policy: str | None, candidate: str | None, ledger: str | None, *, json: bool) -> Project:
+def project_from(
+    policy: str | None, candidate: str | None, ledger: str | None, checkpoint: str | None, *, json: bool
+) -> Project:
     """Return the project that the options, else ``GATE_…`` variables, else the defaults name."""
     root = find_root(Path.cwd())
+    seen = checkpoint if checkpoint is not None else os.environ.get("GATE_CHECKPOINT")
     return Project(
         root=root,
         policy_dir=_path(policy, "GATE_POLICY", root / "gates"),
         candidate_file=_path(candidate, "GATE_CANDIDATE", root / "candidate.toml"),
         ledger_url=ledger if ledger is not None else os.environ.get("GATE_LEDGER"),
+        checkpoint=None if seen is None else Path.cwd() / seen,
         json=json,
     )
 

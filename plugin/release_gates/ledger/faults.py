@@ -48,15 +48,15 @@ def ledger_fault(path: Path, error: sqlite3.Error) -> LedgerError:
     )
 
 
-def ledger_damaged(path: Path, sentence: str) -> LedgerError:
+def ledger_damaged(place: str, sentence: str) -> LedgerError:
     """Return the ``LedgerError`` for a chain that does not hold."""
-    return LedgerError(f"{path}: {sentence}.", slug="ledger-damaged", hint=_BACKUP)
+    return LedgerError(f"{place}: {sentence}.", slug="ledger-damaged", hint=_BACKUP)
 
 
-def clock_back(path: Path, now: str, last: str) -> LedgerError:
+def clock_back(place: str, now: str, last: str) -> LedgerError:
     """Return the ``LedgerError`` for a clock that stands before the last event."""
     return LedgerError(
-        f"{path}: the clock says {now} UTC, the last event is of {last} UTC.",
+        f"{place}: the clock says {now} UTC, the last event is of {last} UTC.",
         slug="ledger-clock-back",
         hint="Set the clock right (chronyc tracking) and run again.",
     )

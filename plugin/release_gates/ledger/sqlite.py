@@ -5,14 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
 from release_gates.errors import LedgerError
-from release_gates.ledger.chain import CLOCK_TOLERANCE, START, Damage, Row, damage, to_event, to_row
-from release_gates.ledger.faults import clock_back, ledger_damaged, ledger_fault
+from release_gates.ledger.chain import START, Damage, Row, damage, to_row
+from release_gates.ledger.faults import ledger_fault
 from release_gates.ledger.layout import is_empty, lay_out, layout_faults
+from release_gates.ledger.links import event_of, next_event, whole
 from release_gates.ledger.storage import network_file_system
 from release_gates.model.event import Event, Fact
 
@@ -60,16 +61,14 @@ class SqliteLedger:
         The whole chain is verified first: from a damaged one nothing is decided.
         """
         with self._transaction() as connection:
-            rows = list(_rows(connection))
-            for found in damage(rows):
-                raise ledger_damaged(self._path, found.sentence)
-            return self._append(connection, decide(tuple(map(self._event, rows))), at)
+            before = whole(str(self._path), list(_rows(connection)))
+            return self._append(connection, decide(before), at)
 
     def events(self) -> Iterator[Event]:
         """Yield every event, the oldest first; ``LedgerError`` for one that cannot be read."""
         with self._connection() as connection:
             rows = list(_rows(connection))
-        yield from map(self._event, rows)
+        yield from (event_of(str(self._path), row) for row in rows)
 
     def head(self) -> str:
         """Return the digest of the last event, 64 zeros for none."""
@@ -84,41 +83,12 @@ class SqliteLedger:
             return (*store, *damage(_rows(connection), heads))
 
     def _append(self, connection: sqlite3.Connection, fact: Fact, at: datetime) -> Event:
-        if at.tzinfo is None:
-            raise ValueError("an event needs a time with a time zone")
-        last = _last(connection)
-        self._check_end(last, at)
-        event = Event(
-            seq=last.seq + 1 if last else 1,
-            at=at.astimezone(UTC),
-            prev=last.digest if last else START,
-            fact=fact,
-        )
+        event = next_event(str(self._path), _last(connection), fact, at)
         new = to_row(event)
         connection.execute(
             "INSERT INTO events VALUES (?, ?, ?, ?)", (new.seq, new.kind, new.body.decode(), new.digest)
         )
         return event
-
-    def _check_end(self, last: Row | None, at: datetime) -> None:
-        """Refuse to chain to a damaged event, and to one that the clock says is yet to come."""
-        if last is None:
-            return
-        event = self._event(last)
-        if to_row(event) != last:
-            raise ledger_damaged(self._path, f"event {last.seq} ({last.kind}) does not fit its digest")
-        if event.at - at > CLOCK_TOLERANCE:
-            raise clock_back(
-                self._path, f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", f"{event.at:%Y-%m-%d %H:%M:%S}"
-            )
-
-    def _event(self, row: Row) -> Event:
-        try:
-            return to_event(row)
-        except ValueError as error:
-            raise ledger_damaged(
-                self._path, f"event {row.seq} ({row.kind}) cannot be read: {error}"
-            ) from error
 
     @contextmanager
     def _transaction(self, mode: str = "rw") -> Iterator[sqlite3.Connection]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from release_gates.candidate.file import read_candidate
 from release_gates.errors import CandidateError, EvidenceError
 from release_gates.ledger.evidence import read_evidence
+from release_gates.ledger.opening import told_to_child
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Live
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
@@ -99,7 +100,7 @@ class Bench:
             root=self.root,
             log=log,
             timeout_s=self.timeout_s,
-            variables=self.variables,
+            variables={**self.variables, **told_to_child(self.ledger_url)[1]},
             stop=self.stop,
         )
         if ended.status < 0:
@@ -140,7 +141,7 @@ class Bench:
         return [
             *(sys.executable, "-m", "pytest", "-m", f"gate_{self.environment.name}"),
             *("--rootdir", str(self.root), "-o", f"cache_dir={folder / 'cache'}"),
-            *("--gate-part", "--gate-policy", str(self.policy_dir), "--gate-ledger", self.ledger_url),
+            *("--gate-part", "--gate-policy", str(self.policy_dir), *told_to_child(self.ledger_url)[0]),
             *("--gate-candidate", str(candidate), "--gate-evidence", str(evidence)),
             f"@{arguments}",
         ]

@@ -19,6 +19,7 @@ from release_gates.judge.decide import decide, short_parts
 from release_gates.judge.gates import own_outcome
 from release_gates.ledger.evidence import EvidenceWriter
 from release_gates.ledger.history import ITS_OWN, history, runs
+from release_gates.ledger.opening import without_passwords
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Event, GateFailed, RunFinished, RunInvalidated, RunStarted
@@ -69,7 +70,7 @@ def header_of(
         rules=policy.digest,
         host=host_facts(),
         actor=actor(),
-        command=tuple(command),
+        command=without_passwords(command),
         plugins=tuple(plugins),
         started=datetime.now(UTC),
         sources=tuple(sources),

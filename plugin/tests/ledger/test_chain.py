@@ -125,28 +125,6 @@ class TestStore:
         connection.close()
         assert ledger.verify() == ()
 
-    @pytest.mark.parametrize(
-        "edit",
-        [
-            "UPDATE events SET body = replace(body, 'run-2', 'run-9') WHERE seq = 2",
-            "UPDATE events SET digest = 'ff' WHERE seq = 2",
-            "DELETE FROM events WHERE seq = 2",
-            "DELETE FROM events WHERE seq = 3",
-            "UPDATE events SET seq = seq + 10",
-            "UPDATE events SET kind = 'promoted' WHERE seq = 1",
-        ],
-    )
-    def test_edit_without_triggers_is_found(self, ledger: SqliteLedger, tmp_path: Path, edit: str) -> None:
-        for number in (1, 2, 3):
-            ledger.append(fact(number), at=NOW)
-        head = ledger.head()
-        connection = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
-        for trigger in ("events_no_update", "events_no_delete", "events_in_order"):
-            connection.execute(f"DROP TRIGGER {trigger}")
-        connection.execute(edit)
-        connection.close()
-        assert ledger.verify(heads=[head])
-
     def test_configured_and_absent_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(LedgerError, match="there is no ledger"):
             SqliteLedger.open(tmp_path / "lost.db", create=False)
@@ -156,19 +134,3 @@ class TestStore:
         path.write_bytes(b"this is not a database, it is a text of some length" * 20)
         with pytest.raises(LedgerError, match="not-a-ledger"):
             SqliteLedger.open(path, create=True)
-
-    def test_clock_that_went_back_is_refused(self, ledger: SqliteLedger) -> None:
-        ledger.append(fact(1), at=NOW)
-        with pytest.raises(LedgerError, match="ledger-clock-back"):
-            ledger.append(fact(2), at=NOW - timedelta(minutes=2))
-        assert [event.seq for event in ledger.events()] == [1]
-
-    def test_failed_decision_appends_nothing(self, ledger: SqliteLedger) -> None:
-        def refuse(_events: object) -> GateFailed:
-            raise LedgerError("no", slug="unknown-run")
-
-        with pytest.raises(LedgerError, match="no"):
-            ledger.append_after(refuse, at=NOW)
-        assert ledger.head() == START
-        ledger.append(fact(1), at=NOW)
-        assert ledger.verify() == ()

@@ -161,19 +161,6 @@ def test_path_with_characters_that_mean_something_in_a_uri(tmp_path: Path) -> No
     assert path.is_file()
 
 
-def test_time_without_zone_is_refused(ledger: SqliteLedger) -> None:
-    with pytest.raises(ValueError, match="time zone"):
-        ledger.append(FACT, at=NOW.replace(tzinfo=None))
-
-
-def test_clock_may_go_back_a_minute_and_no_more(ledger: SqliteLedger) -> None:
-    ledger.append(FACT, at=NOW)
-    ledger.append(FACT, at=NOW - timedelta(seconds=60))
-    with pytest.raises(LedgerError, match="ledger-clock-back"):
-        ledger.append(FACT, at=NOW - timedelta(seconds=121))
-    assert ledger.verify() == ()
-
-
 @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "fuse.anything"])
 def test_network_kinds(kind: str) -> None:
     assert is_network(kind)
