@@ -51,7 +51,7 @@ NO_IO = {
     "tempfile",
     "pytest",
 }
-SDKS = {"docker", "kubernetes", "locust", "testinfra", "scipy", "sqlalchemy"}
+SDKS = {"docker", "kubernetes", "locust", "testinfra", "scipy", "sqlalchemy", "psycopg"}
 NOT_AT_START = SDKS | {"httpx", "rich", "click", "defusedxml", "junitparser", "coverage", "jinja2"}
 NOT_AT_START |= {"prometheus_client", "uvloop", "httptools", "gevent", "securesystemslib", "cryptography"}
 OWN_PROCESS = "locust_driver"

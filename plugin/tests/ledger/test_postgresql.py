@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -191,6 +192,10 @@ class TestServer:
         assert slug_of(server.url("no_such_database", "gates")) == "ledger-unreachable"
         assert slug_of(server.url("postgres", f"no_such_role:{WORD}")) == "ledger-unreachable"
         assert slug_of(server.url("postgres", "gates")) == "ledger-absent"
+
+    def test_package_that_is_not_installed(self, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "psycopg", None)
+        assert slug_of(server.url("postgres", "gates")) == "ledger-package"
 
     def test_another_encoding_could_not_hold_every_event(self, server: Any) -> None:
         server.execute(
