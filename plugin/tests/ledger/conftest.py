@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import sqlite3
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -53,27 +55,27 @@ class Server:
                 cursor.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def control(self, *words: str) -> None:
-        """Run ``pg_ctl``: start, stop, restart."""
-        log = ("-l", str(self.folder / "log"))
-        self.run("pg_ctl", "-D", str(self.folder / "data"), "-w", *log, *words)
+    def program(self, name: str) -> str:
+        """Return the path of one of PostgreSQL's programs, of its newest version here."""
+        found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda p: float(p.parts[-3]))
+        path = str(found[-1]) if found else shutil.which(name)
+        assert path, f"{name} is not there: apt-get install postgresql"
+        return path
 
-    def run(self, program: str, *words: str) -> None:
-        """Run one of PostgreSQL's programs as the server's account."""
-        found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), key=lambda p: float(p.parts[-3]))
-        path = str(found[-1]) if found else shutil.which(program)
-        assert path, f"{program} is not there: apt-get install postgresql"
-        command = [path, *words]
-        done = subprocess.run(
-            command,
-            user=self.account,
-            cwd="/",
-            check=False,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start the server, which ends with this process, and wait until it answers."""
+        log, data = (self.folder / "log").open("wb"), str(self.folder / "data")
+        command = ["setpriv", "--pdeathsig", "QUIT", self.program("postgres"), "-D", data]
+        with log:
+            process = subprocess.Popen(command, user=self.account, cwd="/", stdout=log, stderr=log)
+        while True:
+            try:
+                self.execute("postgres", "SELECT 1")
+            except psycopg.OperationalError:
+                assert process.poll() is None, (self.folder / "log").read_text()
+                time.sleep(0.02)
+            else:
+                return process
 
 
 @pytest.fixture(scope="session")
@@ -81,20 +83,23 @@ def server() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: a socket's path has 107 bytes
     made = Server(folder, "nobody" if os.geteuid() == 0 else None)  # it refuses root
     data = folder / "data"
+    process = None
     try:
         if made.account:
             os.chown(folder, pwd.getpwnam(made.account).pw_uid, -1)
         places = ("-D", str(data), "-U", "postgres", "-A", "trust", "-N")
-        made.run("initdb", *places, "-E", "UTF8", "--no-locale", "--no-instructions")
+        command = [made.program("initdb"), *places, "-E", "UTF8", "--no-locale", "--no-instructions"]
+        subprocess.run(command, user=made.account, cwd="/", check=True, stdout=subprocess.DEVNULL)
         with (data / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
             file.write(f"unix_socket_directories = '{folder}'\n")
-        made.control("start")
+        process = made.start()
         made.execute("postgres", f"CREATE ROLE {OWNER} LOGIN", f"CREATE ROLE {WRITER} LOGIN")
         yield made
     finally:
-        if (data / "postmaster.pid").exists():
-            made.control("-m", "immediate", "stop")
+        if process is not None:
+            process.send_signal(signal.SIGQUIT)
+            process.wait()
         shutil.rmtree(folder)
 
 
