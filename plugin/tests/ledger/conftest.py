@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -26,7 +25,7 @@ from release_gates.ledger.protocol import Ledger
 from release_gates.ledger.sqlite import SqliteLedger
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-OWNER, WRITER = "ledger_owner", "gates"
+OWNER, WRITER, DATABASE = "ledger_owner", "gates", "ledger"
 SETTINGS = {
     "listen_addresses": "",
     "max_connections": "60",
@@ -95,6 +94,7 @@ def server() -> Iterator[Server]:
             file.write(f"unix_socket_directories = '{folder}'\n")
         process = made.start()
         made.execute("postgres", f"CREATE ROLE {OWNER} LOGIN", f"CREATE ROLE {WRITER} LOGIN")
+        made.execute("postgres", f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
         yield made
     finally:
         if process is not None:
@@ -147,13 +147,21 @@ class PostgresStore:
 
     kind = "postgresql"
     triggers = ("no_change", "no_truncate", "in_order")
-    _numbers = count(1)
 
     def __init__(self, server: Server) -> None:
-        self.server, self.database = server, f"ledger{next(self._numbers)}"
-        server.execute("postgres", f"CREATE DATABASE {self.database} OWNER {OWNER}")
+        self.server, self.database = server, DATABASE
         self.owner_url, self.url = server.url(self.database, OWNER), server.url(self.database, WRITER)
         make_ledger(self.owner_url, WRITER)
+
+    def clear(self) -> None:
+        """Leave the database as it was: a new one for each test would be most of what the tests cost."""
+        self.execute(
+            "DROP SCHEMA IF EXISTS release_gates CASCADE",
+            "DROP SCHEMA public CASCADE",
+            "CREATE SCHEMA public",
+            f"ALTER DATABASE {self.database} RESET ALL",
+            f"ALTER ROLE {WRITER} IN DATABASE {self.database} RESET ALL",
+        )
 
     def open(self) -> Ledger:
         return open_ledger(self.url, base=Path("/nowhere"), state=Path("/nowhere"))
@@ -192,8 +200,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> SqliteStore | Postg
 def postgres(server: Server) -> Iterator[PostgresStore]:
     made = PostgresStore(server)
     yield made
-    # What is dropped at once is never written to the disk.
-    server.execute("postgres", f"DROP DATABASE {made.database} WITH (FORCE)")
+    made.clear()
 
 
 @pytest.fixture
