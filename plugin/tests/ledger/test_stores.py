@@ -198,16 +198,16 @@ def test_a_decision_sees_all_that_was_before_it_and_nobody_comes_between(store: 
 
 
 def test_twenty_writers_at_once_lose_and_fork_nothing(postgres: Any) -> None:
-    """Four processes with five connections each; every second writer reads the whole chain first.
+    """Two processes with ten connections each; every second writer reads the whole chain first.
 
     What few writers do to a file is in ``test_processes.py``.
     """
-    processes = [start(postgres, f"p{number}", 5, 8) for number in range(4)]
+    processes = [start(postgres, f"p{number}", 10, 5) for number in range(2)]
     for process in processes:
         _, errors = process.communicate()
         assert process.returncode == 0, errors
     ledger = postgres.open()
     assert ledger.verify() == ()
     runs = [event.fact.run for event in ledger.events()]
-    wanted = [f"p{p}-{writer}-{number}" for p in range(4) for writer in range(5) for number in range(8)]
+    wanted = [f"p{p}-{writer}-{number}" for p in range(2) for writer in range(10) for number in range(5)]
     assert sorted(runs) == sorted(wanted)
