@@ -14,15 +14,16 @@ from release_gates.errors import MeasurementError
 from release_gates.model.severity import Severity
 from release_gates.probes.kubernetes.availability_rules import availability_findings
 from release_gates.probes.kubernetes.documents import Document, read_documents
+from release_gates.probes.kubernetes.drift import Sides, drift_findings
 from release_gates.probes.kubernetes.faults import SHOWN, nothing
-from release_gates.probes.kubernetes.findings import Finding
-from release_gates.probes.kubernetes.latency_rules import Undecided, latency_findings
+from release_gates.probes.kubernetes.findings import Finding, Undecided
+from release_gates.probes.kubernetes.latency_rules import latency_findings
 from release_gates.probes.kubernetes.live_rules import live_findings
 from release_gates.probes.kubernetes.network_rules import network_findings
 from release_gates.probes.kubernetes.objects import Deployed, deployed
 from release_gates.probes.kubernetes.rbac_rules import rbac_findings
 from release_gates.probes.kubernetes.schema import schema_findings
-from release_gates.probes.kubernetes.settings import KubernetesSettings
+from release_gates.probes.kubernetes.settings import KubernetesSettings, LiveCluster
 from release_gates.probes.kubernetes.sources import read_kustomize, read_path
 from release_gates.probes.kubernetes.tls import Handshake, shake, tls_findings
 from release_gates.probes.kubernetes.workload_rules import split_image, workload_findings
@@ -75,32 +76,41 @@ def judge(
     digests: Mapping[str, str],
     now: datetime,
     shaken: Mapping[str, Handshake] | None = None,
+    sides: Sides | None = None,
 ) -> Judgement:
     """Judge everything that is deployed, at a moment (for exemptions and live state).
 
-    ``shaken`` is what the ports of services said to a TLS handshake.
+    ``shaken`` is what the ports of services said to a TLS handshake, ``sides`` what manifests declare and
+    what the cluster has, where policy gives both.
 
     Raises MeasurementError for nothing to judge, a kind that nobody knows, and an exemption that is over or
     that covers nothing.
     """
     if not deployed.workloads:
         raise nothing("the sources have no workload" if deployed.objects else "the sources are empty")
-    asked = dict.fromkeys((*_all(deployed, settings, digests, now), *tls_findings(deployed, shaken or {})))
+    drift = tuple(drift_findings(sides)) if sides is not None and sides.comparable else ()
+    asked = dict.fromkeys(
+        (
+            *_all(deployed, settings, digests),
+            *_state(sides.live if sides is not None else deployed, settings, now),
+            *tls_findings(deployed, shaken or {}),
+            *(one for one in drift if isinstance(one, Finding)),
+        )
+    )
     found = sorted(asked, key=attrgetter("rule", "object", "text"))
     exempt = _exemptions(settings, found, now)
-    decided = [one for one in latency_findings(deployed, settings) if isinstance(one, Undecided)]
+    told = (*latency_findings(deployed, settings), *drift)
+    undecided = [one for one in told if isinstance(one, Undecided)]
     return Judgement(
         findings=tuple(one for one in found if one not in exempt) if exempt else tuple(found),
         exempted=tuple(one for one in found if one in exempt) if exempt else (),
-        undecided=tuple(one for one in decided if one.rule not in settings.undecided),
+        undecided=tuple(one for one in undecided if one.rule not in settings.undecided),
         objects=len(deployed.objects),
         pods=len(deployed.workloads),
     )
 
 
-def _all(
-    deployed: Deployed, settings: KubernetesSettings, digests: Mapping[str, str], now: datetime
-) -> Iterator[Finding]:
+def _all(deployed: Deployed, settings: KubernetesSettings, digests: Mapping[str, str]) -> Iterator[Finding]:
     yield from schema_findings(deployed, settings.minor, frozenset(settings.kinds))
     yield from workload_findings(deployed, settings, digests)
     yield from _unused_images(deployed, digests)
@@ -109,6 +119,9 @@ def _all(
     yield from availability_findings(deployed, settings)
     yield from (one for one in latency_findings(deployed, settings) if isinstance(one, Finding))
     yield from _unused_profiles(deployed, settings)
+
+
+def _state(deployed: Deployed, settings: KubernetesSettings, now: datetime) -> Iterator[Finding]:
     if deployed.live and settings.cluster is not None:
         yield from live_findings(deployed, settings.cluster, now)
 
@@ -160,8 +173,9 @@ class GateKubernetes:
     def judgement(self) -> Judgement:
         """What is wrong; read and judged at the first call."""
         if self._judgement is None:
-            deployed, now = self._deployed(), datetime.now(UTC)
-            self._judgement = judge(deployed, self._settings, self._digests(), now, self._shaken())
+            sides, now = self._sides(), datetime.now(UTC)
+            together = self._declared() if sides is None else sides.joined()
+            self._judgement = judge(together, self._settings, self._digests(), now, self._shaken(), sides)
         return self._judgement
 
     def measure(self) -> None:
@@ -195,7 +209,7 @@ class GateKubernetes:
             raise MeasurementError(
                 f"{len(undecided)} rules could not be decided: {shown}.",
                 slug="kubernetes-undecided",
-                hint="Add the kubelet's configuration, or name in `undecided` what another gate answers.",
+                hint="Let what is lacking be read, or name in `undecided` what another gate answers.",
             )
 
     def _severity(self, finding: Finding) -> Severity:
@@ -209,14 +223,23 @@ class GateKubernetes:
     def _shaken(self) -> dict[str, Handshake]:
         return {title: shake(one, self._gate.rootdir) for title, one in self._settings.tls.items()}
 
-    def _deployed(self) -> Deployed:
-        return deployed(
-            list(self._documents()),
-            namespace=self._settings.namespace,
-            live=self._settings.cluster is not None,
-        )
+    def _declared(self) -> Deployed:
+        return deployed(list(self._manifests()), namespace=self._settings.namespace)
 
-    def _documents(self) -> Iterator[Document]:
+    def _sides(self) -> Sides | None:
+        """Return what is declared and what is live, None where policy names no cluster."""
+        settings = self._settings
+        if settings.cluster is None:
+            return None
+        declared = self._declared()
+        if (settings.manifests or settings.artifacts or settings.kustomize) and not declared.objects:
+            raise nothing("the manifests are empty, so the cluster cannot be compared with them")
+        from release_gates.probes.kubernetes.api import NAMESPACED, OF_CLUSTER
+
+        live = deployed(list(self._live(settings.cluster)), namespace=settings.namespace, live=True)
+        return Sides(declared, live, (*NAMESPACED, *OF_CLUSTER), settings.cluster.namespaces)
+
+    def _manifests(self) -> Iterator[Document]:
         settings, root = self._settings, self._gate.rootdir
         for name in settings.artifacts:
             yield from read_documents(self._gate.candidate.artifact(name).read_bytes(), name)
@@ -224,14 +247,15 @@ class GateKubernetes:
             yield from read_path(root / path, path)
         for path in settings.kustomize:
             yield from read_kustomize(root / path, path)
-        if settings.cluster is not None:
-            from release_gates.probes.kubernetes.api import Reader
 
-            reader = Reader(settings.cluster, sleep=time.sleep)
-            try:
-                yield from reader.read()
-            finally:
-                reader.close()
+    def _live(self, cluster: LiveCluster) -> Iterator[Document]:
+        from release_gates.probes.kubernetes.api import Reader
+
+        reader = Reader(cluster, sleep=time.sleep)
+        try:
+            yield from reader.read()
+        finally:
+            reader.close()
 
 
 def _sentence(findings: Sequence[Finding]) -> str:

@@ -73,5 +73,8 @@ RULES: dict[str, tuple[Severity, str]] = {
     "LV03": (H, "deploy the candidate's digest"),
     "LV04": (M, "see `kubectl describe`; a reason that is harmless here goes into `events_allowed`"),
     "LV05": (H, "see the conditions of the autoscaler, and whether its metrics arrive"),
+    "LV06": (H, "deploy it, or take it out of the manifests"),
+    "LV07": (H, "deploy the manifests again, or put into them what was changed by hand"),
+    "LV08": (H, "declare it in the manifests, or remove it from the namespace"),
 }
 """Rule -> severity and remedy."""

@@ -28,3 +28,15 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.rule} {self.object}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A rule that what was read cannot decide, and why."""
+
+    rule: str
+    object: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.object}: {self.why}"

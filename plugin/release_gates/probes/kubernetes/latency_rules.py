@@ -7,11 +7,10 @@ thread tells is undecided here, and policy says that another gate decides it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
 from release_gates.probes.kubernetes.faults import clip
-from release_gates.probes.kubernetes.findings import Finding
+from release_gates.probes.kubernetes.findings import Finding, Undecided
 from release_gates.probes.kubernetes.objects import Deployed, Object, Workload, mapping
 from release_gates.probes.kubernetes.pod import Container, Resources
 from release_gates.probes.kubernetes.quantities import cpus, quantity
@@ -25,18 +24,6 @@ OF_THREADS = {
     "LL11": "CpusetCpus and CpusetMems are the container engine's",
 }
 GIVEN = dict[str, str | int | float]
-
-
-@dataclass(frozen=True, slots=True)
-class Undecided:
-    """A rule that what was read cannot decide, and why."""
-
-    rule: str
-    object: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.rule} {self.object}: {self.why}"
 
 
 def latency_findings(deployed: Deployed, settings: KubernetesSettings) -> Iterator[Finding | Undecided]:

@@ -1,0 +1,346 @@
+"""What manifests declare against what a cluster has: each change of one place is exactly its finding."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plugin.tests.probes.kubernetes import test_api as api
+from plugin.tests.probes.kubernetes import test_rules as rules
+from release_gates.errors import MeasurementError
+from release_gates.probes.kubernetes.api import NAMESPACED, OF_CLUSTER
+from release_gates.probes.kubernetes.assessment import GateKubernetes, Judgement, judge
+from release_gates.probes.kubernetes.comparing import differences
+from release_gates.probes.kubernetes.documents import Document
+from release_gates.probes.kubernetes.drift import Sides, drift_findings
+from release_gates.probes.kubernetes.objects import deployed
+
+READ = (*NAMESPACED, *OF_CLUSTER)
+CLUSTER = {"namespaces": ["trading"]}
+Change = Callable[[list[dict[str, Any]]], object]
+STATUS: dict[str, dict[str, Any]] = {
+    "StatefulSet": {
+        "observedGeneration": 4,
+        **dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1),
+    },
+    "Deployment": {
+        "observedGeneration": 4,
+        **dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 3),
+    },
+    "PodDisruptionBudget": {
+        "observedGeneration": 4,
+        **dict.fromkeys(("expectedPods", "currentHealthy"), 3),
+        "desiredHealthy": 2,
+        "disruptionsAllowed": 1,
+    },
+    "HorizontalPodAutoscaler": {"conditions": api.FINE, "currentReplicas": 3, "desiredReplicas": 3},
+}
+
+
+def served() -> list[dict[str, Any]]:
+    """Return the reference as an API server has it: identity, defaults, status, quantities in its own form."""
+    objects = [copy.deepcopy(one) for one in rules.GOOD if one["kind"] != "KubeletConfiguration"]
+    for one in objects:
+        one["metadata"] |= {"uid": one["metadata"]["name"], "resourceVersion": "7", "generation": 4}
+        one["metadata"].setdefault("annotations", {})["kubectl.kubernetes.io/last-applied-configuration"] = (
+            "{}"
+        )
+        if one["kind"] in STATUS:
+            one["status"] = STATUS[one["kind"]]
+        if one["kind"] == "Deployment":
+            one["spec"] |= {"replicas": 3, "progressDeadlineSeconds": 600}
+        if one["kind"] in {"Deployment", "StatefulSet"}:
+            pod = one["spec"]["template"]["spec"]
+            pod |= {"dnsPolicy": "ClusterFirst", "schedulerName": "default-scheduler"}
+            for container in pod["containers"]:
+                container |= {"imagePullPolicy": "IfNotPresent", "terminationMessagePath": "/dev/log"}
+                container["ports"] = [{"protocol": "TCP", **port} for port in reversed(container["ports"])]
+        if one["kind"] == "StatefulSet":
+            for part in pod["containers"][0]["resources"].values():
+                part |= {"cpu": "2000m", "memory": str(8 << 30)}
+    return objects
+
+
+def found(objects: list[dict[str, Any]], title: str) -> dict[str, Any]:
+    kind, name = title.split("/")
+    return next(one for one in objects if (one["kind"], one["metadata"]["name"]) == (kind, name))
+
+
+def sides(live: list[dict[str, Any]], declared: list[dict[str, Any]] | None = None) -> Sides:
+    asked, has = (
+        deployed(
+            [Document(f"{name}:{at}", one) for at, one in enumerate(objects)], namespace="trading", live=on
+        )
+        for name, objects, on in (
+            ("deploy.yaml", rules.GOOD if declared is None else declared, False),
+            ("api", live, True),
+        )
+    )
+    return Sides(asked, has, READ, ["trading"])
+
+
+def judged(live: list[dict[str, Any]], declared: list[dict[str, Any]] | None = None) -> Judgement:
+    both, policy = sides(live, declared), rules.settings(cluster=CLUSTER)
+    return judge(both.joined(), policy, dict.fromkeys(policy.images, rules.DIGEST), rules.NOW, None, both)
+
+
+def container(objects: list[dict[str, Any]], title: str) -> dict[str, Any]:
+    one: dict[str, Any] = found(objects, title)["spec"]["template"]["spec"]["containers"][0]
+    return one
+
+
+def job(**metadata: Any) -> dict[str, Any]:
+    template = copy.deepcopy(found(rules.GOOD, rules.ENGINE)["spec"]["template"])
+    template["spec"] |= {"restartPolicy": "Never"}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "by-hand", "namespace": "trading", **metadata},
+        "spec": {"template": template},
+    }
+
+
+def test_what_runs_as_declared_is_fine() -> None:
+    judgement = judged(served())
+    assert (judgement.findings, judgement.undecided) == ((), ())
+
+
+DEFECTS: list[tuple[str, Change, str]] = [
+    (
+        "LV06",
+        lambda live: live.remove(found(live, "ConfigMap/order-gateway")),
+        "it is declared at deploy.yaml:",
+    ),
+    (
+        "LV07",
+        lambda live: container(live, rules.ENGINE)["args"].__setitem__(3, "9999"),
+        "spec.template.spec.containers[engine].args[3] is '9999', declared is '--port'",
+    ),
+    ("LV08", lambda live: live.append(job()), "Job/trading/by-hand: no manifest declares it"),
+]
+
+
+@pytest.mark.parametrize(("rule", "change", "text"), DEFECTS, ids=["LV06", "LV07", "LV08"])
+def test_each_defect_is_exactly_its_rule(rule: str, change: Change, text: str) -> None:
+    live = served()
+    change(live)
+    (one,) = judged(live).findings
+    assert one.rule == rule
+    assert text in str(one)
+
+
+def of_drift(live: list[dict[str, Any]], declared: list[dict[str, Any]] | None = None) -> list[str]:
+    return [str(one) for one in drift_findings(sides(live, declared))]
+
+
+@pytest.mark.parametrize(
+    ("owner", "stranger"),
+    [
+        ({"kind": "StatefulSet", "name": "trading-engine", "uid": "trading-engine"}, False),
+        ({"kind": "StatefulSet", "name": "trading-engine", "uid": "another"}, True),
+        ({"kind": "StatefulSet", "name": "nobody", "uid": "x"}, True),
+        ({"kind": "ConfigMap", "name": "order-gateway", "uid": "order-gateway"}, True),
+        ({"kind": "Job", "name": "by-hand", "uid": None}, True),
+    ],
+)
+def test_a_claimed_owner_has_to_be_a_controller_that_is_there(owner: dict[str, Any], stranger: bool) -> None:
+    owned = job(ownerReferences=[{**owner, "controller": True}])
+    assert [text[:26] for text in of_drift([*served(), owned])] == ["LV08 Job/trading/by-hand: "] * stranger
+
+
+def test_what_nobody_read_is_undecided_and_no_pass() -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "trading"}}
+    away = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": "other"}}
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other"}}
+    older = copy.deepcopy(found(rules.GOOD, "HorizontalPodAutoscaler/order-gateway"))
+    older["apiVersion"] = "autoscaling/v1"
+    declared = [one for one in rules.GOOD if one["kind"] != older["kind"]]
+    told = judged(served(), [*declared, secret, away, space, older]).undecided
+    assert [(one.rule, one.object.split("/")[0], one.why) for one in told] == [
+        ("LV06", "Secret", "objects of its kind are not read"),
+        ("LV06", "Service", "policy does not have the namespace other read"),
+        ("LV06", "Namespace", "policy does not have this namespace read"),
+        (
+            "LV07",
+            "HorizontalPodAutoscaler",
+            "it is declared as autoscaling/v1 and was read as autoscaling/v2, so fields differ",
+        ),
+    ]
+
+
+def test_every_kind_that_is_read_can_be_missing() -> None:
+    everything = of_drift([])
+    assert {text.split()[0] for text in everything} == {"LV06"}
+    assert len(everything) == len(rules.GOOD) - 1
+    assert not any("not read" in text for text in everything)
+
+
+def different(declared: dict[str, Any], live: dict[str, Any]) -> list[str]:
+    return [str(one) for one in differences(declared, live)]
+
+
+def pod(**spec: Any) -> dict[str, Any]:
+    return {"kind": "Deployment", "spec": {"template": {"spec": spec}}}
+
+
+def named(*names: str, **more: Any) -> list[dict[str, Any]]:
+    return [{"name": name, **more} for name in names]
+
+
+@pytest.mark.parametrize(
+    ("declared", "live"),
+    [
+        ({"status": {"a": 1}}, {"status": {"a": 2}}),
+        (pod(hostNetwork=False, nodeSelector={}, tolerations=[]), pod()),
+        (pod(a=None), pod(a=1)),
+        (pod(containers=named("a", "b")), pod(containers=named("b", "a", image="x"))),
+        (pod(limits={"cpu": 2, "memory": "1Gi"}), pod(limits={"cpu": "2000m", "memory": "1073741824"})),
+        (pod(env=[{"name": "a", "value": ""}]), pod(env=named("a"))),
+        ({"rules": [{"verbs": ["get", "list"]}]}, {"rules": [{"verbs": ["list", "get"]}]}),
+        ({"rules": [{"a": 1}, {"a": 2}]}, {"rules": [{"a": 2, "b": 3}, {"a": 1}]}),
+        (
+            {"kind": "Pod", "spec": {"volumes": named("a")}},
+            {"kind": "Pod", "spec": {"volumes": named("a", "kube-api-access-x7")}},
+        ),
+        ({"metadata": {"uid": "1", "creationTimestamp": None}}, {"metadata": {"uid": "2"}}),
+    ],
+)
+def test_the_same_in_other_words_is_no_difference(declared: dict[str, Any], live: dict[str, Any]) -> None:
+    assert different(declared, live) == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "live", "text"),
+    [
+        (pod(hostNetwork=True), pod(), "hostNetwork is absent, declared is True"),
+        (pod(automountServiceAccountToken=False), pod(), "automountServiceAccountToken is absent"),
+        (pod(a=1), pod(a=True), "a is True, declared is 1"),
+        (pod(a="1"), pod(a=1), "a is 1, declared is '1'"),
+        (pod(limits={"cpu": 2}), pod(limits={"cpu": "2001m"}), "limits.cpu is '2001m', declared is 2"),
+        (pod(limits={"cpu": 2}), pod(limits={"cpu": "many"}), "limits.cpu is 'many'"),
+        (
+            pod(containers=named("a")),
+            pod(containers=named("a", "b")),
+            "containers[b] is set, declared is abs",
+        ),
+        (pod(containers=named("a")), pod(containers=[]), "containers[a] is absent"),
+        (pod(containers=named("a")), pod(containers={}), "containers is an object of 0 fields"),
+        (pod(env=named("a", "b")), pod(env=named("b", "a")), "env is b, a, declared is in the order a, b"),
+        (pod(args=["a", "b"]), pod(args=["b", "b"]), "args[0] is 'b', declared is 'a'"),
+        (pod(volumes=named("a")), pod(volumes=named("a", "kube-api-access-x")), "volumes[kube-api-access-x]"),
+        ({"rules": [{"a": 1}, {"a": 1}]}, {"rules": [{"a": 1}, {"a": 2}]}, "rules[1].a is 2"),
+        ({"rules": []}, {"rules": [{"a": 2}]}, "rules is [1 items], declared is [0 items]"),
+        ({"rules": [{"verbs": ["get"]}]}, {"rules": [{"verbs": ["*"]}]}, "verbs is [*], declared is [get]"),
+        ({"data": {"value": ""}}, {"data": {}}, "data.value is absent, declared is ''"),
+        ({"metadata": {"labels": {"a": ""}}}, {"metadata": {}}, "metadata.labels is absent"),
+        ({"spec": {"podSelector": {}}}, {"spec": {}}, "spec.podSelector is absent"),
+        ({"data": {"db_password": "x1"}}, {"data": {"db_password": "x2"}}, "db_password is (not shown)"),
+    ],
+)
+def test_what_means_something_else_is_told(declared: dict[str, Any], live: dict[str, Any], text: str) -> None:
+    (one,) = different(declared, live)
+    assert text in one
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
+NAMES = st.sampled_from(
+    ["env", "ports", "rules", "verbs", "limits", "name", "value", "metadata", "data", "x"]
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=12,
+)
+OBJECTS = st.dictionaries(NAMES, VALUES, max_size=4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(OBJECTS, OBJECTS)
+def test_nothing_that_is_served_breaks_the_comparison(declared: dict[str, Any], live: dict[str, Any]) -> None:
+    assert all(one.path for one in differences(declared, live))
+    text = json.loads(json.dumps(declared).replace("NaN", "0"))
+    assert different(text, copy.deepcopy(text)) == []
+
+
+def kubeconfig(folder: Path, port: int) -> str:
+    said = {
+        "current-context": "x",
+        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "u", "user": {}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+    }
+    (folder / "config").write_text(json.dumps(said))
+    return str(folder / "config")
+
+
+class Gate:
+    """A gate with manifests in a folder and a cluster behind a kubeconfig."""
+
+    candidate: Any
+
+    def __init__(self, folder: Path, port: int, **changed: Any) -> None:
+        self.rootdir = folder
+        self.candidate = self
+        live = {**CLUSTER, "kubeconfig": kubeconfig(folder, port)}
+        self.policy = rules.settings(cluster=live, **{"manifests": ["deploy.json"], **changed})
+        self.measured: dict[str, float] = {}
+
+    def artifact_digest(self, name: str) -> str:
+        return rules.DIGEST
+
+    def settings(self, kind: object) -> Any:
+        return self.policy
+
+    def measure(self, name: str, value: float, unit: str, *, samples: int | None = None) -> None:
+        self.measured[name] = value
+
+
+def cluster_of(objects: list[dict[str, Any]]) -> api.Cluster:
+    cluster = api.Cluster()
+    plurals = {path.rpartition("/")[2] for path in READ}
+    cluster.objects = {plural: [] for plural in plurals}
+    for one in objects:
+        kind = one["kind"].lower()
+        names = {f"{kind}s", f"{kind}es", f"{kind[:-1]}ies"} & plurals
+        for name in names:
+            cluster.objects[name].append(one)
+    return cluster
+
+
+def test_a_real_read_of_a_cluster_is_compared_with_the_manifests(tmp_path: Path) -> None:
+    cluster, declared = cluster_of(served()), copy.deepcopy(rules.GOOD)
+    space = found(declared, "Namespace/trading")
+    (tmp_path / "deploy.json").write_text(
+        json.dumps(
+            {"apiVersion": "v1", "kind": "List", "items": [one for one in declared if one is not space]}
+        )
+    )
+    cluster.faults["trading"] = lambda _: (200, {}, json.dumps({**space, "status": {}}).encode())
+    with api.serving(cluster) as port:
+        GateKubernetes(Gate(tmp_path, port)).check("LV")
+        cluster.objects["configmaps"][0]["data"]["added"] = "by hand"  # not set by the manifest
+        GateKubernetes(Gate(tmp_path, port)).check("LV")
+        first = next(iter(cluster.objects["configmaps"][0]["data"]))
+        cluster.objects["configmaps"][0]["data"][first] = "by hand"
+        gate = Gate(tmp_path, port)
+        probe = GateKubernetes(gate)
+        with pytest.raises(AssertionError, match=r"LV07 ConfigMap/trading/order-gateway: data\."):
+            probe.check("LV")
+        probe.measure()
+        assert sum(gate.measured.values()) == gate.measured["kubernetes.high"] == 1
+
+
+def test_manifests_that_are_empty_are_no_agreement(tmp_path: Path) -> None:
+    (tmp_path / "deploy.json").write_text('{"apiVersion": "v1", "kind": "List", "items": []}')
+    with (
+        api.serving(cluster_of(served())) as port,
+        pytest.raises(MeasurementError, match="cannot be compared"),
+    ):
+        GateKubernetes(Gate(tmp_path, port)).check("PSS")
