@@ -9,6 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from release_gates.judge.kubelet import (
+    CPU_MANAGER,
+    MEMORY_MANAGER,
+    OPTIONS,
+    RESERVED,
+    TOPOLOGY_MANAGER,
+    KubeletSettings,
+    Unmet,
+    unmet_settings,
+)
 from release_gates.probes.kubernetes.faults import clip
 from release_gates.probes.kubernetes.findings import Finding, Undecided
 from release_gates.probes.kubernetes.objects import Deployed, Object, Workload, mapping
@@ -18,6 +28,10 @@ from release_gates.probes.kubernetes.settings import KubernetesSettings, Workloa
 
 NONE = Resources()
 OF_KUBELET = ("LL03", "LL04", "LL05", "LL06", "LL07")
+RULE_OF = {
+    **{CPU_MANAGER: "LL03", TOPOLOGY_MANAGER: "LL04", MEMORY_MANAGER: "LL06", RESERVED: "LL07"},
+    **dict.fromkeys(OPTIONS, "LL05"),
+}
 OF_THREADS = {
     "LL08": "the CPUs of a thread are in /proc of its node",
     "LL09": "throttling is in cpu.stat of its node",
@@ -98,38 +112,44 @@ def _taint(workload: Workload, profile: WorkloadProfile) -> Iterator[tuple[str, 
 
 
 def _kubelet(kubelet: Object, profile: WorkloadProfile) -> Iterator[Finding]:
-    said, options = kubelet.body, mapping(kubelet.body.get("cpuManagerPolicyOptions"))
-    for rule, key, wanted in (
-        ("LL03", "cpuManagerPolicy", "static"),
-        ("LL04", "topologyManagerPolicy", "single-numa-node"),
-        ("LL06", "memoryManagerPolicy", "Static"),
-    ):
-        if said.get(key) != wanted:
-            yield Finding(rule, kubelet.title, f"{key} is {clip(said.get(key), 40)}, not {wanted}")
-    for key in ("full-pcpus-only", "strict-cpu-reservation"):
-        if str(options.get(key)).lower() != "true":
-            yield Finding("LL05", kubelet.title, f"cpuManagerPolicyOptions has no {key}")
-    yield from _reserved(kubelet, profile)
+    """Judge a kubelet's configuration; a list of CPUs that cannot be read is a finding of its own."""
+    said, own, title = kubelet.body, cpus(profile.isolated_cpus), kubelet.title
+    reserved, text = _reserved(said.get(RESERVED))
+    settings = KubeletSettings(
+        cpu_manager=said.get(CPU_MANAGER),
+        cpu_options={
+            key: str(value).lower() for key, value in mapping(said.get("cpuManagerPolicyOptions")).items()
+        },
+        topology_manager=said.get(TOPOLOGY_MANAGER),
+        memory_manager=said.get(MEMORY_MANAGER),
+        reserved=reserved,
+    )
+    for one in unmet_settings(settings, own):
+        if one.setting != RESERVED or not text:
+            yield Finding(RULE_OF[one.setting], title, _sentence(one))
+    if text:
+        yield Finding("LL07", title, text)
+    elif reserved and not own:
+        yield Finding("LL07", title, f"the profile names no isolated_cpus to compare {RESERVED} with")
 
 
-def _reserved(kubelet: Object, profile: WorkloadProfile) -> Iterator[Finding]:
-    said = kubelet.body.get("reservedSystemCPUs")
+def _reserved(said: object) -> tuple[frozenset[int], str]:
+    """Return the CPUs of a list, or why it cannot be read."""
     try:
-        reserved = cpus(said) if isinstance(said, str) else frozenset()
+        return cpus(said) if isinstance(said, str) else frozenset(), ""
     except ValueError as error:
-        yield Finding("LL07", kubelet.title, clip(error))
-        return
-    shared = reserved & cpus(profile.isolated_cpus)
-    if not reserved:
-        yield Finding("LL07", kubelet.title, "reservedSystemCPUs is not set")
-    elif not profile.isolated_cpus:
-        yield Finding(
-            "LL07", kubelet.title, "the profile names no isolated_cpus to compare reservedSystemCPUs with"
+        return frozenset(), clip(error)
+
+
+def _sentence(one: Unmet) -> str:
+    if one.setting == RESERVED:
+        shared = sorted(one.shared)
+        return (
+            f"CPUs {shared} are reserved for the system and isolated" if shared else f"{RESERVED} is not set"
         )
-    elif shared:
-        yield Finding(
-            "LL07", kubelet.title, f"CPUs {sorted(shared)} are reserved for the system and isolated"
-        )
+    if one.setting in OPTIONS:
+        return f"cpuManagerPolicyOptions has no {one.setting}"
+    return f"{one.setting} is {clip(one.said, 40)}, not {one.wanted}"
 
 
 def _limits(container: Container) -> GIVEN:

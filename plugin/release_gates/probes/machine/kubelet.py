@@ -9,12 +9,25 @@ from typing import Annotated, Any
 import msgspec
 
 from release_gates.errors import ProbeUnavailable
+from release_gates.judge.kubelet import (
+    CPU_MANAGER,
+    OPTIONS,
+    RESERVED,
+    TOPOLOGY_MANAGER,
+    KubeletSettings,
+    Unmet,
+    unmet_settings,
+)
 from release_gates.model.cpus import list_text, parse_list
 from release_gates.probes.machine.faults import malformed
 
 LARGEST_BYTES = 1 << 20
 _KIND = "KubeletConfiguration"
 _API = "kubelet.config.k8s.io/"
+_SO = {
+    CPU_MANAGER: ", so no CPU is exclusive",
+    TOPOLOGY_MANAGER: ", so CPUs and memory may be on different nodes",
+}
 
 
 class Kubelet(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -65,30 +78,28 @@ def parse_kubelet(content: bytes, file: str) -> Kubelet:
 def lint_kubelet(kubelet: Kubelet, pinned: frozenset[int]) -> Iterator[str]:
     """Yield a sentence for each setting by which a pod's threads or memory may end up elsewhere.
 
-    ``pinned`` are the CPUs that the service's threads want. Sources: Kubernetes' pages on the CPU, topology
-    and memory managers; KEP-4540 for strict-cpu-reservation.
+    ``pinned`` are the CPUs that the service's threads want.
     """
-    if kubelet.cpu_manager_policy != "static":
-        policy = kubelet.cpu_manager_policy
-        yield f"kubelet: cpuManagerPolicy is {policy}, so no CPU is exclusive; want static"
-    for option in ("full-pcpus-only", "strict-cpu-reservation"):
-        value = kubelet.cpu_manager_policy_options.get(option, "absent")
-        if value != "true":
-            yield f"kubelet: cpuManagerPolicyOptions.{option} is {value}; want true"
-    if kubelet.topology_manager_policy != "single-numa-node":
-        yield (
-            f"kubelet: topologyManagerPolicy is {kubelet.topology_manager_policy}, "
-            "so CPUs and memory may be on different nodes; want single-numa-node"
-        )
-    if kubelet.memory_manager_policy != "Static":
-        yield f"kubelet: memoryManagerPolicy is {kubelet.memory_manager_policy}; want Static"
-    elif not kubelet.reserved_memory:
+    said = KubeletSettings(
+        cpu_manager=kubelet.cpu_manager_policy,
+        cpu_options=kubelet.cpu_manager_policy_options,
+        topology_manager=kubelet.topology_manager_policy,
+        memory_manager=kubelet.memory_manager_policy,
+        reserved=parse_list(kubelet.reserved_cpus),
+    )
+    yield from (f"kubelet: {_sentence(one)}" for one in unmet_settings(said, pinned))
+    if kubelet.memory_manager_policy == "Static" and not kubelet.reserved_memory:
         yield "kubelet: memoryManagerPolicy Static wants reservedMemory, without which kubelet does not start"
-    reserved = parse_list(kubelet.reserved_cpus)
-    if not reserved:
-        yield "kubelet: reservedSystemCPUs is empty, so the system's daemons run on every CPU"
-    elif shared := reserved & pinned:
-        yield f"kubelet: reservedSystemCPUs has CPUs {list_text(shared)}, to which threads are bound"
+
+
+def _sentence(one: Unmet) -> str:
+    if one.setting == RESERVED:
+        if one.shared:
+            return f"{RESERVED} has CPUs {list_text(one.shared)}, to which threads are bound"
+        return f"{RESERVED} is empty, so the system's daemons run on every CPU"
+    setting = f"cpuManagerPolicyOptions.{one.setting}" if one.setting in OPTIONS else one.setting
+    value = "absent" if one.said is None else one.said
+    return f"{setting} is {value}{_SO.get(one.setting, '')}; want {one.wanted}"
 
 
 def _document(content: bytes, file: str) -> object:
