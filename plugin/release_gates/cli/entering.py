@@ -8,20 +8,41 @@ from pathlib import Path
 
 import click
 
+from release_gates.cli.adding import plan_with
 from release_gates.cli.joining import Plan, plan
 from release_gates.cli.project import Project
 from release_gates.cli.written import GONE, REMOVED, RESTORED, undo, write
 
+BEFORE = {
+    "container": (
+        (
+            "pip install 'pytest-release-gates[container]'",
+            "docker build --tag app .",
+            "docker compose up --detach    # the service that gates/staging.toml names by its label",
+        ),
+        (
+            "--artifact Dockerfile=Dockerfile",
+            "--image image=app@$(docker image inspect --format '{{.Id}}' app)",
+        ),
+    )
+}
+"""By suite: the commands that come first, and what the candidate has to have besides."""
 
-def join(project: Project, folder: Path, *, ask: bool) -> None:
-    """Add gates to the repository in a folder, after showing each change; asks unless told not to."""
-    planned = plan(folder)
+
+def join(project: Project, folder: Path, suite: str | None = None, *, ask: bool) -> None:
+    """Add gates, and this suite, to a repository, after showing each change; asks unless told not to."""
+    planned = plan(folder) if suite is None else plan_with(folder, suite)
     found = {
         "folder": str(folder),
         "pytest": planned.configuration.file,
         "changes": [{"path": change.path, "diff": change.diff()} for change in planned.changes],
         "remarks": planned.remarks,
+        "needed": planned.needed,
     }
+    if not planned.changes:
+        there = f"the suite {suite} and its gate are there already: nothing to write"
+        project.say({**found, "written": False}, [there, *planned.needed])
+        return
     if project.json:
         if not ask:
             write(folder, planned.changes)
@@ -33,7 +54,7 @@ def join(project: Project, folder: Path, *, ask: bool) -> None:
         click.echo("nothing was written")
         sys.exit(1)
     write(folder, planned.changes)
-    for line in _next(folder):
+    for line in _next(folder, suite):
         click.echo(line)
 
 
@@ -53,9 +74,10 @@ def _shown(planned: Plan) -> list[str]:
     lines = [line for change in planned.changes for line in (change.diff().rstrip("\n"), "")]
     file = planned.configuration.file
     where = f"pytest is configured in {file}, which" if file else "pytest's configuration"
+    unchanged = f"{where} needs no change: the plugin loads itself and brings its marks along."
     return [
         *lines,
-        f"{where} needs no change: the plugin loads itself and brings its marks along.",
+        *(planned.needed or (unchanged,)),
         *planned.remarks,
     ]
 
@@ -65,13 +87,16 @@ def _count(planned: Plan) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
 
-def _next(folder: Path) -> list[str]:
+def _next(folder: Path, suite: str | None) -> list[str]:
     away = [f"cd {shlex.quote(str(folder))}"] if folder != Path.cwd() else []
     name = shlex.quote(folder.name or "app")
+    before, artifacts = BEFORE.get(suite or "", ((), ()))
+    create = f"release-gates candidate create --name {name} --version 1.0.0"
     commands = [
         *away,
+        *before,
         "release-gates expect",
-        f"release-gates candidate create --name {name} --version 1.0.0 --artifact {name}=FILE_YOU_RELEASE",
+        " \\\n    ".join((f"{create} --artifact {name}=FILE_YOU_RELEASE", *artifacts)),
         "release-gates run staging",
     ]
     return [

@@ -59,15 +59,34 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that joining would write, and what somebody should know before."""
+    """Everything that joining would write, and what somebody should know before.
+
+    ``needed`` is what pytest's configuration has to say in addition, which nobody but its owner writes.
+    """
 
     configuration: Configuration
     changes: tuple[Change, ...]
     remarks: tuple[str, ...]
+    needed: tuple[str, ...] = ()
 
 
 def plan(folder: Path) -> Plan:
     """Return what gates in this repository need; ``PolicyError`` if its files stand in the way."""
+    configuration = root_configuration(folder)
+    patterns, remarks = _patterns(configuration)
+    if any("no:release_gates" in word for word in configuration.addopts):
+        remarks.append("addopts has -p no:release_gates, which switches every gate off: take it out")
+    select = json.dumps(patterns, ensure_ascii=False)
+    changes = [
+        add_file(folder, "gates/environments.toml", ENVIRONMENTS),
+        add_file(folder, "gates/staging.toml", STAGING.replace("{select}", select)),
+        *_ignoring(folder),
+    ]
+    return Plan(configuration=configuration, changes=tuple(changes), remarks=tuple(remarks))
+
+
+def root_configuration(folder: Path) -> Configuration:
+    """Return pytest's configuration of a repository; ``PolicyError`` if this is not its root folder."""
     if not folder.is_dir():
         raise PolicyError(
             f"there is no folder {folder}.", slug="no-folder", hint="Name the repository's folder."
@@ -79,19 +98,11 @@ def plan(folder: Path) -> Plan:
             slug="root-folder",
             hint=f"release-gates init --into {configuration.root}",
         )
-    patterns, remarks = _patterns(configuration)
-    if any("no:release_gates" in word for word in configuration.addopts):
-        remarks.append("addopts has -p no:release_gates, which switches every gate off: take it out")
-    select = json.dumps(patterns, ensure_ascii=False)
-    changes = [
-        _new(folder, "gates/environments.toml", ENVIRONMENTS),
-        _new(folder, "gates/staging.toml", STAGING.replace("{select}", select)),
-        *_ignoring(folder),
-    ]
-    return Plan(configuration=configuration, changes=tuple(changes), remarks=tuple(remarks))
+    return configuration
 
 
-def _new(folder: Path, path: str, text: str) -> Change:
+def add_file(folder: Path, path: str, text: str) -> Change:
+    """Return a new file with this text; ``PolicyError`` if anything is there, be it a link to nowhere."""
     if os.path.lexists(folder / path):
         raise PolicyError(
             f"{folder / path} is there already, and `init --into` never overwrites a file.",
@@ -107,18 +118,23 @@ def _ignoring(folder: Path) -> Iterator[Change]:
     if not os.path.lexists(path):
         yield Change(path=path.name, before=None, after=f"{IGNORED}\n".encode())
         return
+    before = read_existing(path)
+    if not {IGNORED, "/" + IGNORED, ".gates", "/.gates"} & set(before.decode("utf-8", "replace").split()):
+        end = b"\r\n" if b"\r\n" in before else b"\n"
+        start = b"" if not before or before.endswith(b"\n") else end
+        yield Change(path=path.name, before=before, after=before + start + IGNORED.encode() + end)
+
+
+def read_existing(path: Path) -> bytes:
+    """Return the content of a file to which something is added; ``PolicyError`` if it cannot be read."""
     try:
-        before = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise PolicyError(
             f"{path} cannot be read: {error.strerror}.",
             slug="unreadable-file",
             hint="Make it a file that you may read.",
         ) from None
-    if not {IGNORED, "/" + IGNORED, ".gates", "/.gates"} & set(before.decode("utf-8", "replace").split()):
-        end = b"\r\n" if b"\r\n" in before else b"\n"
-        start = b"" if not before or before.endswith(b"\n") else end
-        yield Change(path=path.name, before=before, after=before + start + IGNORED.encode() + end)
 
 
 def _patterns(configuration: Configuration) -> tuple[list[str], list[str]]:

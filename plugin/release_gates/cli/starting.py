@@ -33,23 +33,29 @@ SLOW = "        return min(map(self._look, self.levels), default=None)\n"
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=None, required=False)
 @click.option("--into", type=click.Path(path_type=Path), help="Add gates to the repository in this folder.")
+@click.option("--with", "suite", metavar="SUITE", help="With --into: add this suite and its gate: container.")
 @click.option("--yes", is_flag=True, help="With --into: write without asking.")
 @click.option("--undo", is_flag=True, help="Take back what `init --into` wrote (in the folder of --into).")
 @click.pass_obj
 @refusing
-def init(project: Project, folder: Path | None, into: Path | None, yes: bool, undo: bool) -> None:
+def init(
+    project: Project, folder: Path | None, into: Path | None, suite: str | None, yes: bool, undo: bool
+) -> None:
     """Scaffold gates/, suites/, fixtures/ and a toy exchange in an empty FOLDER; it promotes at once.
 
-    With --into: add gates to a repository that exists. Shows what it would write, and asks.
+    With --into: add gates to a repository that exists. Shows what it would write, and asks. With --with,
+    now or later: a suite that comes with the product, too.
     """
     if folder is not None and (into is not None or undo):
         raise click.UsageError("FOLDER is for a new project, --into and --undo for one that exists.")
-    if yes and into is None:
-        raise click.UsageError("--yes belongs to --into.")
+    if into is None and (yes or suite is not None):
+        raise click.UsageError("--yes and --with belong to --into.")
+    if undo and suite is not None:
+        raise click.UsageError("--undo takes back all that init wrote, so it needs no --with.")
     if undo:
         leave(project, (into or Path()).resolve())
     elif into is not None:
-        join(project, into.resolve(), ask=not yes)
+        join(project, into.resolve(), suite, ask=not yes)
     else:
         _new_project(project, folder or Path())
 

@@ -37,10 +37,9 @@ class Written(Record, frozen=True, kw_only=True):
 def write(folder: Path, changes: Iterable[Change]) -> None:
     """Record the changes, then make them; ``PolicyError`` if a file came or changed in the meantime."""
     changes = tuple(changes)
-    new = tuple(_entry(change) for change in changes)
-    paths = {entry.path for entry in new}
-    earlier = _read(folder).files if (folder / RECORD).exists() else ()
-    _record(folder, (*(entry for entry in earlier if entry.path not in paths), *new))
+    earlier = {entry.path: entry for entry in _read(folder).files} if (folder / RECORD).exists() else {}
+    new = {change.path: _joined(earlier.get(change.path), _entry(change)) for change in changes}
+    _record(folder, tuple((earlier | new).values()))
     for change in changes:
         _write(folder / change.path, change)
 
@@ -58,7 +57,8 @@ def undo(folder: Path) -> Iterator[tuple[str, str]]:
         _record(folder, tuple(refused))
     else:
         (folder / RECORD).unlink()
-    for place in ("gates", ".gates"):
+    parents = {parent for entry in record.files for parent in PurePosixPath(entry.path).parents[:-1]}
+    for place in (*sorted(parents, key=lambda parent: -len(parent.parts)), RECORD.parent):
         _remove_if_empty(folder / place)
 
 
@@ -73,6 +73,7 @@ def _undo(folder: Path, entry: WrittenFile) -> str:
             return "stays: somebody changed it since"
         if entry.size is None:
             path.unlink()
+            _remove_bytecode(path)
             return REMOVED
         if _digest(data[: entry.size]) != entry.sha256_before:
             return "stays: what was there before is not what the record says"
@@ -82,6 +83,15 @@ def _undo(folder: Path, entry: WrittenFile) -> str:
     except OSError as error:
         return f"stays: {error.strerror}"
     return RESTORED
+
+
+def _remove_bytecode(path: Path) -> None:
+    """Remove what Python made of a test file that is gone, as pytest names it."""
+    cache = path.parent / "__pycache__"
+    if path.suffix == ".py" and not cache.is_symlink():
+        for compiled in cache.glob(f"{path.stem}.*.pyc"):
+            compiled.unlink()
+        _remove_if_empty(cache)
 
 
 def _write(path: Path, change: Change) -> None:
@@ -114,6 +124,13 @@ def _entry(change: Change) -> WrittenFile:
     )
 
 
+def _joined(earlier: WrittenFile | None, new: WrittenFile) -> WrittenFile:
+    """Return one entry for both times, if nobody changed the file in between: all of it can be taken back."""
+    if earlier is None or new.size is None or new.sha256_before != earlier.sha256:
+        return new
+    return msgspec.structs.replace(earlier, sha256=new.sha256)
+
+
 def _read(folder: Path) -> Written:
     try:
         record = msgspec.json.decode((folder / RECORD).read_bytes(), type=Written)
@@ -133,7 +150,7 @@ def _read(folder: Path) -> Written:
 
 
 def _damaged(folder: Path, why: str) -> PolicyError:
-    hint = "Take the files out by hand: gates/, and the line .gates/ in .gitignore."
+    hint = "Take out by hand: gates/, what --with added in suites/, the line .gates/ in .gitignore."
     return PolicyError(f"{folder / RECORD} is not as it was written: {why}.", slug="init-record", hint=hint)
 
 

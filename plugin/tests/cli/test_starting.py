@@ -95,7 +95,8 @@ def test_wheel_holds_the_scaffold(tmp_path: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    folder = ROOT / "plugin" / "release_gates" / "cli" / "scaffold"
-    files = {path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-    assert {f"release_gates/cli/scaffold/{path.relative_to(folder)}" for path in files} <= names
+    package = ROOT / "plugin" / "release_gates"
+    files = {path for place in ("scaffold", "suites") for path in (package / "cli" / place).rglob("*")}
+    sources = {path for path in files if path.is_file() and "__pycache__" not in path.parts}
+    assert {f"release_gates/{path.relative_to(package)}" for path in sources} <= names
     assert "release_gates/py.typed" in names

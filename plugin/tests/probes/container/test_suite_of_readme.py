@@ -9,10 +9,12 @@ from unittest.mock import create_autospec
 
 import msgspec
 
+from release_gates.cli import starting
 from release_gates.probes.container.catalogue import CATALOGUE
 from release_gates.probes.container.gate_container import GateContainer
 from release_gates.probes.container.settings import ContainerSettings
 
+WRITTEN = Path(starting.__file__).parent / "suites" / "container" / "test_container.py"
 README = Path(__file__).parents[4] / "README.md"
 
 
@@ -34,6 +36,10 @@ def test_every_rule_is_asked_once() -> None:
     calls = [*gate.dockerfile.mock_calls, *gate.image.mock_calls, *gate.running.mock_calls]
     assert sorted(call.args[0] for call in calls) == sorted(CATALOGUE)
     gate.measure_size.assert_called_once_with()
+
+
+def test_the_readme_shows_what_init_writes() -> None:
+    assert f"```python\n{WRITTEN.read_text()}```\n" in README.read_text()
 
 
 def test_the_settings_of_the_readme_are_settings() -> None:
