@@ -10,6 +10,13 @@ TOPOLOGY_MANAGER = "topologyManagerPolicy"
 MEMORY_MANAGER = "memoryManagerPolicy"
 OPTIONS = ("full-pcpus-only", "strict-cpu-reservation")
 RESERVED = "reservedSystemCPUs"
+WANTED = {
+    CPU_MANAGER: "static",
+    TOPOLOGY_MANAGER: "single-numa-node",
+    MEMORY_MANAGER: "Static",
+    **dict.fromkeys(OPTIONS, "true"),
+}
+"""Setting -> the one value that will do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +50,16 @@ def unmet_settings(settings: KubeletSettings, own: frozenset[int]) -> Iterator[U
     ``own`` are the CPUs that the threads have for themselves. Sources: Kubernetes' pages on the CPU, topology
     and memory managers; KEP-4540 for strict-cpu-reservation.
     """
-    yield from _policy(CPU_MANAGER, settings.cpu_manager, "static")
+    yield from _policy(CPU_MANAGER, settings.cpu_manager)
     for option in OPTIONS:
-        yield from _policy(option, settings.cpu_options.get(option), "true")
-    yield from _policy(TOPOLOGY_MANAGER, settings.topology_manager, "single-numa-node")
-    yield from _policy(MEMORY_MANAGER, settings.memory_manager, "Static")
+        yield from _policy(option, settings.cpu_options.get(option))
+    yield from _policy(TOPOLOGY_MANAGER, settings.topology_manager)
+    yield from _policy(MEMORY_MANAGER, settings.memory_manager)
     shared = settings.reserved & own
     if shared or not settings.reserved:
         yield Unmet(setting=RESERVED, shared=shared)
 
 
-def _policy(setting: str, said: object, wanted: str) -> Iterator[Unmet]:
-    if said != wanted:
-        yield Unmet(setting=setting, said=said, wanted=wanted)
+def _policy(setting: str, said: object) -> Iterator[Unmet]:
+    if said != WANTED[setting]:
+        yield Unmet(setting=setting, said=said, wanted=WANTED[setting])
