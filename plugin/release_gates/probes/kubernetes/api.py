@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,6 +29,9 @@ NAMESPACED = (
 OF_CLUSTER = tuple(
     f"apis/rbac.authorization.k8s.io/v1/{name}" for name in ("clusterroles", "clusterrolebindings")
 )
+KUBELET_API = "kubelet.config.k8s.io/v1beta1"
+NODE = re.compile(r"[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?", re.ASCII)
+"""Names of nodes: DNS subdomains, so that none leads to another path."""
 PAGE = 500
 MOST_PAGES = 400
 MOST_BYTES = 64 << 20
@@ -63,6 +67,20 @@ class Reader:
         for path in OF_CLUSTER:
             yield from self._list(f"/{path}")
 
+    def kubelet(self, node: str) -> Document:
+        """Return what a node's kubelet runs with (``/configz``), as a ``KubeletConfiguration`` of its name.
+
+        Raises MeasurementError as ``read`` does; asking needs `get` on `nodes/proxy`.
+        """
+        path = f"/api/v1/nodes/{clip(node, 80)}/proxy/configz"
+        if not NODE.fullmatch(node):
+            raise _answer(path, "that is no name of a node")
+        said = self._get(path, {}, needs="`get` on `nodes/proxy`").get("kubeletconfig")
+        if not isinstance(said, dict) or not said:
+            raise _answer(path, "it has no kubeletconfig")
+        named = {"apiVersion": KUBELET_API, "kind": "KubeletConfiguration", "metadata": {"name": node}}
+        return Document(path.lstrip("/"), {**said, **named})
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
@@ -97,7 +115,7 @@ class Reader:
                 return
         raise _answer(path, f"more than {MOST_PAGES} pages")
 
-    def _get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+    def _get(self, path: str, query: dict[str, str], needs: str = "`get` and `list` on it") -> dict[str, Any]:
         for left in reversed(range(TRIES)):
             status, headers, body = self._ask(path, query)
             if status not in {429, 500, 502, 503, 504} or left == 0:
@@ -106,7 +124,7 @@ class Reader:
         if status == 410 and "continue" in query:
             raise _Gone
         if status in {401, 403}:
-            raise _refused(path, status)
+            raise _refused(path, status, needs)
         if status != 200:
             raise _answer(path, f"status {status}")
         try:
@@ -191,9 +209,9 @@ def _answer(path: str, problem: str) -> GateError:
     )
 
 
-def _refused(path: str, status: int) -> GateError:
+def _refused(path: str, status: int, needs: str) -> GateError:
     return MeasurementError(
         f"{path}: the API server refused (status {status}).",
         slug="kubernetes-api-refused",
-        hint="The gate needs get and list on it, and nothing else; see docs for the Role.",
+        hint=f"The gate needs {needs}, and nothing else; see docs for the Role.",
     )

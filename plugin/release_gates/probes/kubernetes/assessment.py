@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
@@ -17,9 +17,10 @@ from release_gates.probes.kubernetes.documents import Document, read_documents
 from release_gates.probes.kubernetes.drift import Sides, drift_findings
 from release_gates.probes.kubernetes.faults import SHOWN, nothing
 from release_gates.probes.kubernetes.findings import Finding, Undecided
-from release_gates.probes.kubernetes.latency_rules import latency_findings
+from release_gates.probes.kubernetes.latency_rules import OF_KUBELET, latency_findings
 from release_gates.probes.kubernetes.live_rules import live_findings
 from release_gates.probes.kubernetes.network_rules import network_findings
+from release_gates.probes.kubernetes.nodes import low_latency_nodes
 from release_gates.probes.kubernetes.objects import Deployed, deployed
 from release_gates.probes.kubernetes.rbac_rules import rbac_findings
 from release_gates.probes.kubernetes.schema import schema_findings
@@ -236,7 +237,7 @@ class GateKubernetes:
             raise nothing("the manifests are empty, so the cluster cannot be compared with them")
         from release_gates.probes.kubernetes.api import NAMESPACED, OF_CLUSTER
 
-        live = deployed(list(self._live(settings.cluster)), namespace=settings.namespace, live=True)
+        live = self._live(settings.cluster)
         return Sides(declared, live, (*NAMESPACED, *OF_CLUSTER), settings.cluster.namespaces)
 
     def _manifests(self) -> Iterator[Document]:
@@ -248,14 +249,22 @@ class GateKubernetes:
         for path in settings.kustomize:
             yield from read_kustomize(root / path, path)
 
-    def _live(self, cluster: LiveCluster) -> Iterator[Document]:
+    def _live(self, cluster: LiveCluster) -> Deployed:
+        """Read a cluster, and the kubelets of low-latency pods unless another gate answers for them."""
         from release_gates.probes.kubernetes.api import Reader
 
+        settings = self._settings
         reader = Reader(cluster, sleep=time.sleep)
         try:
-            yield from reader.read()
+            live = deployed(list(reader.read()), namespace=settings.namespace, live=True)
+            nodes = frozenset[str]().union(*low_latency_nodes(live, settings).values())
+            if nodes and not set(OF_KUBELET) <= set(settings.undecided):
+                documents = [reader.kubelet(node) for node in sorted(nodes)]
+                kubelets = deployed(documents, namespace=settings.namespace, live=True)
+                return replace(live, objects=(*live.objects, *kubelets.objects))
         finally:
             reader.close()
+        return live
 
 
 def _sentence(findings: Sequence[Finding]) -> str:

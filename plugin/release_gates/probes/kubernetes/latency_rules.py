@@ -1,12 +1,13 @@
 """Rules for workloads whose profile is ``low_latency`` (LL01 to LL11): exclusive CPUs and memory of one node.
 
-What only the kubelet's configuration tells is read from a ``KubeletConfiguration``; what only a running
+What only the kubelet's configuration tells is read from a ``KubeletConfiguration``, of a cluster from the
+kubelets of the nodes on which the workload's pods run; what only a running
 thread tells is undecided here, and policy says that another gate decides it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from release_gates.judge.kubelet import (
@@ -21,6 +22,7 @@ from release_gates.judge.kubelet import (
 )
 from release_gates.probes.kubernetes.faults import clip
 from release_gates.probes.kubernetes.findings import Finding, Undecided
+from release_gates.probes.kubernetes.nodes import low_latency_nodes
 from release_gates.probes.kubernetes.objects import Deployed, Object, Workload, mapping
 from release_gates.probes.kubernetes.pod import Container, Resources
 from release_gates.probes.kubernetes.quantities import cpus, quantity
@@ -42,7 +44,8 @@ GIVEN = dict[str, str | int | float]
 
 def latency_findings(deployed: Deployed, settings: KubernetesSettings) -> Iterator[Finding | Undecided]:
     """Yield what keeps a low-latency workload from CPUs of its own, and what cannot be decided here."""
-    kubelets = list(deployed.of_kind("KubeletConfiguration"))
+    kubelets = tuple(deployed.of_kind("KubeletConfiguration"))
+    nodes = low_latency_nodes(deployed, settings) if deployed.live else None
     for workload in deployed.workloads:
         profile = settings.profile(workload.title, workload.kind)
         if not profile.low_latency or workload.object.owned:
@@ -55,11 +58,27 @@ def latency_findings(deployed: Deployed, settings: KubernetesSettings) -> Iterat
         )
         yield from (Finding(rule, workload.title, text) for rule, text in texts)
         yield from (Undecided(rule, workload.title, why) for rule, why in OF_THREADS.items())
-        if not kubelets:
-            why = "no KubeletConfiguration was read"
-            yield from (Undecided(rule, workload.title, why) for rule in OF_KUBELET)
-        for kubelet in kubelets:
+        mine, unread = _kubelets(workload, kubelets, nodes)
+        yield from (Undecided(rule, workload.title, why) for why in unread for rule in OF_KUBELET)
+        for kubelet in mine:
             yield from _kubelet(kubelet, profile)
+
+
+def _kubelets(
+    workload: Workload, kubelets: Sequence[Object], nodes: Mapping[str, frozenset[str]] | None
+) -> tuple[Sequence[Object], Sequence[str]]:
+    """Return the kubelets that decide about a workload, and why others could not be asked.
+
+    ``nodes`` are those of each low-latency workload of a cluster, None for manifests alone. A kubelet's
+    configuration among the manifests decides about every workload; that of a node about those that run there.
+    """
+    if nodes is None:
+        return kubelets, () if kubelets else ("no KubeletConfiguration was read",)
+    own, every = nodes.get(workload.title, frozenset()), frozenset[str]().union(*nodes.values())
+    mine = [one for one in kubelets if one.name in own or one.name not in every]
+    lacking = sorted(own - {one.name for one in mine})
+    unread = [f"the configuration of node {clip(name, 80)} was not read" for name in lacking]
+    return mine, unread if own else ("none of its pods runs on a node, so no kubelet could be asked",)
 
 
 def _quality(workload: Workload) -> Iterator[tuple[str, str]]:

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from plugin.tests.probes.kubernetes import test_api as api
 from plugin.tests.probes.kubernetes import test_rules as rules
 from release_gates.errors import MeasurementError
-from release_gates.probes.kubernetes.api import NAMESPACED, OF_CLUSTER
+from release_gates.probes.kubernetes.api import NAMESPACED, OF_CLUSTER, Reader
 from release_gates.probes.kubernetes.assessment import GateKubernetes, Judgement, judge
 from release_gates.probes.kubernetes.comparing import differences
 from release_gates.probes.kubernetes.documents import Document
 from release_gates.probes.kubernetes.drift import Sides, drift_findings
 from release_gates.probes.kubernetes.objects import deployed
+from release_gates.probes.kubernetes.settings import LiveCluster
 
 READ = (*NAMESPACED, *OF_CLUSTER)
 CLUSTER = {"namespaces": ["trading"]}
@@ -65,7 +66,24 @@ def served() -> list[dict[str, Any]]:
         if one["kind"] == "StatefulSet":
             for part in pod["containers"][0]["resources"].values():
                 part |= {"cpu": "2000m", "memory": str(8 << 30)}
-    return objects
+    return [*objects, engine_pod()]
+
+
+def engine_pod() -> dict[str, Any]:
+    owner = {"kind": "StatefulSet", "name": "trading-engine", "uid": "trading-engine", "controller": True}
+    template = copy.deepcopy(found(rules.GOOD, rules.ENGINE)["spec"]["template"])
+    metadata = {**template["metadata"], "name": "trading-engine-0", "namespace": "trading"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**metadata, "ownerReferences": [{"apiVersion": "apps/v1", **owner}]},
+        "spec": {**template["spec"], "nodeName": "n1"},
+        "status": {key: api.POD["status"][key] for key in ("phase", "conditions")},
+    }
+
+
+def kubelet(name: str = "n1", **changed: Any) -> dict[str, Any]:
+    return {**rules.KUBELET, "metadata": {"name": name}, **changed}
 
 
 def found(objects: list[dict[str, Any]], title: str) -> dict[str, Any]:
@@ -87,7 +105,7 @@ def sides(live: list[dict[str, Any]], declared: list[dict[str, Any]] | None = No
 
 
 def judged(live: list[dict[str, Any]], declared: list[dict[str, Any]] | None = None) -> Judgement:
-    both, policy = sides(live, declared), rules.settings(cluster=CLUSTER)
+    both, policy = sides([*live, kubelet()], declared), rules.settings(cluster=CLUSTER)
     return judge(both.joined(), policy, dict.fromkeys(policy.images, rules.DIGEST), rules.NOW, None, both)
 
 
@@ -311,6 +329,8 @@ def cluster_of(objects: list[dict[str, Any]]) -> api.Cluster:
         names = {f"{kind}s", f"{kind}es", f"{kind[:-1]}ies"} & plurals
         for name in names:
             cluster.objects[name].append(one)
+    said = {key: value for key, value in rules.KUBELET.items() if key not in {"kind", "apiVersion"}}
+    cluster.faults["configz"] = lambda _: (200, {}, json.dumps({"kubeletconfig": said}).encode())
     return cluster
 
 
@@ -344,3 +364,109 @@ def test_manifests_that_are_empty_are_no_agreement(tmp_path: Path) -> None:
         pytest.raises(MeasurementError, match="cannot be compared"),
     ):
         GateKubernetes(Gate(tmp_path, port)).check("PSS")
+
+
+# -- the kubelets of the nodes on which low-latency pods run -------------------------------------------
+
+
+def write_manifests(folder: Path) -> None:
+    """Write everything that is declared, but no kubelet's configuration."""
+    declared = [one for one in rules.GOOD if one["kind"] != "KubeletConfiguration"]
+    (folder / "deploy.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": declared}))
+
+
+def with_configz(status: int, body: object) -> api.Cluster:
+    cluster = cluster_of(served())
+    cluster.faults["configz"] = lambda _: (status, {}, json.dumps(body).encode())
+    space = found(served(), "Namespace/trading")
+    cluster.faults["trading"] = lambda _: (200, {}, json.dumps(space).encode())
+    return cluster
+
+
+CONFIGZ = "/api/v1/nodes/n1/proxy/configz"
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"cpuManagerPolicy": "none"}, "LL03 KubeletConfiguration/n1: cpuManagerPolicy is none, not static"),
+        ({"topologyManagerPolicy": "best-effort"}, "LL04 KubeletConfiguration/n1: topologyManagerPolicy is"),
+        ({"memoryManagerPolicy": "None"}, "LL06 KubeletConfiguration/n1: memoryManagerPolicy is None"),
+        ({"reservedSystemCPUs": "0-3"}, r"LL07 KubeletConfiguration/n1: CPUs \[0, 1\] are reserved"),
+        ({"reservedSystemCPUs": ""}, "LL07 KubeletConfiguration/n1: reservedSystemCPUs is not set"),
+        ({}, ""),
+    ],
+)
+def test_the_kubelet_of_the_engine_is_asked_and_judged(
+    changed: dict[str, Any], text: str, tmp_path: Path
+) -> None:
+    write_manifests(tmp_path)
+    cluster = with_configz(200, {"kubeletconfig": {**rules.KUBELET, **changed}})
+    with api.serving(cluster) as port:
+        probe = GateKubernetes(Gate(tmp_path, port))
+        if text:
+            with pytest.raises(AssertionError, match=text) as caught:
+                probe.check()
+            assert len(str(caught.value).splitlines()) == 1
+        else:
+            probe.check()
+    assert cluster.asked.count(CONFIGZ) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "text"),
+    [
+        (403, {}, r"configz: .*status 403.*\s.*`get` on `nodes/proxy`"),
+        (401, {}, "`get` on `nodes/proxy`"),
+        (404, {}, "status 404"),
+        (200, {}, "it has no kubeletconfig"),
+        (200, {"kubeletconfig": {}}, "it has no kubeletconfig"),
+        (200, {"kubeletconfig": [1]}, "it has no kubeletconfig"),
+        (200, [], "it is no object"),
+    ],
+)
+def test_a_kubelet_that_does_not_tell_is_an_error(
+    status: int, body: object, text: str, tmp_path: Path
+) -> None:
+    write_manifests(tmp_path)
+    with api.serving(with_configz(status, body)) as port:
+        for family in ("LL", "PSS"):
+            with pytest.raises(MeasurementError, match=text):
+                GateKubernetes(Gate(tmp_path, port)).check(family)
+
+
+def test_kubelets_are_not_asked_where_another_gate_answers(tmp_path: Path) -> None:
+    write_manifests(tmp_path)
+    left = [f"LL{number:02}" for number in (3, 4, 5, 6, 7, 8, 9, 11)]
+    cluster = with_configz(403, {})
+    with api.serving(cluster) as port:
+        GateKubernetes(Gate(tmp_path, port, undecided=left)).check()
+    assert CONFIGZ not in cluster.asked
+
+
+def undecided(live: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    both, policy = sides(live), rules.settings(cluster=CLUSTER)
+    told = judge(both.joined(), policy, dict.fromkeys(policy.images, rules.DIGEST), rules.NOW, None, both)
+    return {(one.rule, one.why) for one in told.undecided}
+
+
+def test_a_kubelet_among_the_manifests_stands_in_for_no_node() -> None:
+    five = {"LL03", "LL04", "LL05", "LL06", "LL07"}
+    unread = "the configuration of node n1 was not read"
+    assert undecided(served()) == {(rule, unread) for rule in five}
+    assert undecided([*served(), kubelet("n2")]) == {(rule, unread) for rule in five}
+    assert undecided([*served(), kubelet()]) == set()
+    nowhere = "none of its pods runs on a node, so no kubelet could be asked"
+    assert undecided(served()[:-1]) == {(rule, nowhere) for rule in five}
+
+
+@pytest.mark.parametrize("name", ["../../secrets", "a/b", "n1?x=1", "", "N1", "a" * 300])
+def test_a_node_whose_name_leads_elsewhere_is_not_asked(name: str, tmp_path: Path) -> None:
+    cluster = cluster_of([])
+    with api.serving(cluster) as port:
+        live = LiveCluster(namespaces=["trading"], kubeconfig=kubeconfig(tmp_path, port))
+        reader = Reader(live, sleep=lambda _: None)
+        with pytest.raises(MeasurementError, match="no name of a node"):
+            reader.kubelet(name)
+        reader.close()
+    assert cluster.asked == []
