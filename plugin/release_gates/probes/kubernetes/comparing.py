@@ -227,7 +227,7 @@ def _unkeyed(declared: list[Any], live: list[Any], at: _Place) -> Iterator[Diffe
 
 
 def _paired(declared: list[Any], live: list[Any], at: _Place) -> bool:
-    if len(declared) > MOST_PAIRED or not all(isinstance(one, dict) for one in (*declared, *live)):
+    if not 1 < len(declared) <= MOST_PAIRED or not all(isinstance(one, dict) for one in (*declared, *live)):
         return False
     left = list(live)
     for one in declared:

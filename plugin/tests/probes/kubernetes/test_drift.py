@@ -20,6 +20,7 @@ from release_gates.probes.kubernetes.assessment import GateKubernetes, Judgement
 from release_gates.probes.kubernetes.comparing import differences
 from release_gates.probes.kubernetes.documents import Document
 from release_gates.probes.kubernetes.drift import Sides, drift_findings
+from release_gates.probes.kubernetes.nodes import low_latency_nodes
 from release_gates.probes.kubernetes.objects import deployed
 from release_gates.probes.kubernetes.settings import LiveCluster
 
@@ -458,6 +459,35 @@ def test_a_kubelet_among_the_manifests_stands_in_for_no_node() -> None:
     assert undecided([*served(), kubelet()]) == set()
     nowhere = "none of its pods runs on a node, so no kubelet could be asked"
     assert undecided(served()[:-1]) == {(rule, nowhere) for rule in five}
+
+
+def test_the_nodes_of_a_deployment_are_those_of_its_replica_sets_living_pods() -> None:
+    template = found(rules.GOOD, rules.GATEWAY)["spec"]["template"]
+
+    def made(kind: str, name: str, owner: str, by: str, **body: Any) -> dict[str, Any]:
+        owners = [{"kind": owner, "name": by, "controller": True}]
+        metadata = {"name": name, "namespace": "trading", "ownerReferences": owners}
+        return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **body}
+
+    def on(name: str, node: str, by: str = "rs", phase: str = "Running") -> dict[str, Any]:
+        spec = {**template["spec"], "nodeName": node}
+        return made("Pod", name, "ReplicaSet", by, spec=spec, status={"phase": phase})
+
+    spec = {"replicas": 2, "template": template}
+    live = [
+        *served(),
+        made("ReplicaSet", "rs", "Deployment", "order-gateway", spec=spec),
+        *(
+            on("a", "n2"),
+            on("b", "n3"),
+            on("c", "n4", phase="Failed"),
+            on("d", "n5", by="nobody"),
+            on("e", ""),
+        ),
+    ]
+    policy = rules.settings(workload={"Deployment/trading/order-gateway": {"low_latency": True}})
+    nodes = low_latency_nodes(sides(live).live, policy)
+    assert nodes == {"Deployment/trading/order-gateway": frozenset({"n2", "n3"})}
 
 
 @pytest.mark.parametrize("name", ["../../secrets", "a/b", "n1?x=1", "", "N1", "a" * 300])
