@@ -230,6 +230,17 @@ def test_a_bundle_is_read_as_it_was_packed(tmp_path: Path) -> None:
     assert packed(WHOLE) == packed(WHOLE)
 
 
+def test_an_entry_that_swallows_the_next_is_refused(tmp_path: Path) -> None:
+    """The length of a comment in zip's list of files decides where the next file's entry begins."""
+    content = bytearray(packed(WHOLE))
+    last = content.rindex(b"PK\x01\x02")
+    before = content.rindex(b"PK\x01\x02", 0, last)
+    content[before + 32] = len(content) - 22 - last
+    path = tmp_path / "damaged.zip"
+    path.write_bytes(bytes(content))
+    assert slug_of(path) == "bundle-damaged"
+
+
 @given(st.data())
 @settings(max_examples=100)
 def test_damaged_bundles_are_refused_in_words(

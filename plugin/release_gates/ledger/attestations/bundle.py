@@ -18,6 +18,8 @@ ATTESTATIONS, VERDICT, CANDIDATE = "attestations.intoto.jsonl", "verdict.json", 
 RULES, HISTORY, EVIDENCE = "rules.json", "history.json", "evidence-{:04}.jsonl"
 _NAMED = (ATTESTATIONS, VERDICT, CANDIDATE, RULES, HISTORY)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_ENTRY_BYTES, _END_BYTES = 46, 22
+"""Of an entry of zip's list of files without comment or extra field, and of the list's end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,9 @@ def _parts(archive: zipfile.ZipFile, path: Path) -> Mapping[str, bytes]:
     members = archive.infolist()
     if len(members) > MOST or len({each.filename for each in members}) < len(members):
         raise bad_bundle(path, "it holds too many files, or one twice")
+    listed = sum(_ENTRY_BYTES + len(each.filename) for each in members)
+    if archive.start_dir + listed + _END_BYTES != path.stat().st_size:
+        raise bad_bundle(path, "its list of files does not end where the file does")
     room, parts = LARGEST_BYTES, {}
     for each in members:
         if each.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
