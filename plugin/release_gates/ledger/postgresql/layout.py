@@ -39,7 +39,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END
-"""
+"""  # noqa: S608 - names of ours alone
 
 STATEMENTS = (
     f"CREATE SCHEMA {NAME}",
@@ -101,7 +101,7 @@ UNION ALL
 SELECT 'right ' || privilege_type || ' on ' || name || ' of ' ||
     CASE grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(grantee) END, ''
 FROM held WHERE grantee <> owner AND (privilege_type NOT IN ('SELECT', 'INSERT') OR is_grantable)
-"""
+"""  # noqa: S608 - names of ours alone
 _FUNCTION = "plpgsql f v {search_path=pg_catalog} "
 _WANTED = {
     "comment": _COMMENT,

@@ -21,7 +21,7 @@ _MIGHT = f"""SELECT r.rolname, r.rolsuper, r.rolcreaterole OR EXISTS (
         WHERE n.nspname = '{NAME}' AND c.relname = 'events' AND (
             pg_has_role(r.oid, c.relowner, 'MEMBER') OR pg_has_role(r.oid, n.nspowner, 'MEMBER')
             OR pg_has_role(r.oid, d.datdba, 'MEMBER') OR pg_has_role(r.oid, p.proowner, 'MEMBER')))
-    FROM pg_roles r WHERE r.rolname = """
+    FROM pg_roles r WHERE r.rolname = """  # noqa: S608 - names of ours alone
 
 
 def check_role(place: str, connection: Connection, role: str | None = None) -> None:

@@ -52,7 +52,7 @@ SETS = frozenset(
     }
 )
 MOST_PAIRED = 100
-TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
+TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - where it lies, not what it is
 UNWELL = frozenset({"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"})
 ABSENT = "absent"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from release_gates.probes.terraform.settings import TerraformSettings
 from release_gates.probes.terraform.sources import Sources, read_folder
 
 DATA = Path(__file__).with_name("data")
+SAVED = base64.b64decode((DATA / "plan.tfplan.base64").read_text())
+"""What `terraform plan -out` wrote; as text, so that a search for secrets can look into every source."""
 MADE = datetime(2026, 11, 20, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
 SOURCES = read_folder(FOLDER)

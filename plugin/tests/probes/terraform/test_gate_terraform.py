@@ -16,7 +16,7 @@ from release_gates.probes.terraform.assessment import COUNTS, GateTerraform, Pla
 from release_gates.probes.terraform.catalogue import ids
 from release_gates.testing import GateProject
 
-from .conftest import DATA
+from .conftest import DATA, SAVED
 
 NAMES = tuple(f"terraform.{name}" for name in COUNTS)
 
@@ -194,8 +194,8 @@ def test_a_project_of_its_own_is_held_for_a_real_plan(tmp_path: Path) -> None:
     suite = Path(__file__).parents[4] / "suites/infra/test_iac.py"
     project.write("suites/test_iac.py", suite.read_text())
     files = [f"--artifact={name}={name}" for name in ("plan.json", "plan.tfplan")]
-    for name in ("plan.json", "plan.tfplan"):
-        (tmp_path / name).write_bytes((DATA / name).read_bytes())
+    (tmp_path / "plan.json").write_bytes((DATA / "plan.json").read_bytes())
+    (tmp_path / "plan.tfplan").write_bytes(SAVED)
     made = project.cli(
         "candidate", "create", "--name", "infra", "--version", "1.0.0", "--commit", "0123abc", *files
     )

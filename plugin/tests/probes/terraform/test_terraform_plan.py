@@ -24,10 +24,9 @@ from release_gates.probes.terraform.judging import judge_plan
 from release_gates.probes.terraform.plan import Plan, read_plan
 from release_gates.probes.terraform.sources import differing, read_folder, read_saved
 
-from .conftest import DATA, MADE, SOURCES, TODAY, broken, policy
+from .conftest import DATA, MADE, SAVED, SOURCES, TODAY, broken, policy
 
 REAL = (DATA / "plan.json").read_bytes()
-SAVED = (DATA / "plan.tfplan").read_bytes()
 SLOW = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 
 
