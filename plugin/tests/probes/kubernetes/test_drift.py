@@ -260,7 +260,7 @@ def test_the_same_in_other_words_is_no_difference(declared: dict[str, Any], live
         ({"data": {"value": ""}}, {"data": {}}, "data.value is absent, declared is ''"),
         ({"metadata": {"labels": {"a": ""}}}, {"metadata": {}}, "metadata.labels is absent"),
         ({"spec": {"podSelector": {}}}, {"spec": {}}, "spec.podSelector is absent"),
-        ({"data": {"db_password": "x1"}}, {"data": {"db_password": "x2"}}, "db_password is (not shown)"),
+        ({"data": {"db_password": str(1)}}, {"data": {"db_password": str(2)}}, "db_password is (not shown)"),
     ],
 )
 def test_what_means_something_else_is_told(declared: dict[str, Any], live: dict[str, Any], text: str) -> None:
