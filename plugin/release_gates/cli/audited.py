@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
 from release_gates import TOOL
@@ -51,6 +51,13 @@ class Finding(Undecided, Protocol):
     def severity(self) -> Severity:
         """How bad it is."""
         ...
+
+
+def status_of(findings: Iterable[Finding], undecided: Collection[Undecided]) -> int:
+    """Return an audit's exit status: 1 for a finding above low, 10 for a rule not decided, else 0."""
+    if any(each.severity is not Severity.LOW for each in findings):
+        return 1
+    return 10 if undecided else 0
 
 
 def sarif_document(

@@ -11,9 +11,8 @@ from pathlib import Path
 import click
 
 from release_gates.cli import infra
-from release_gates.cli.audited import counted, sarif_document
+from release_gates.cli.audited import counted, sarif_document, status_of
 from release_gates.cli.project import Project, refusing
-from release_gates.model.severity import Severity
 from release_gates.probes.container.assessment import judge_container, judge_image, read_container, read_image
 from release_gates.probes.container.catalogue import CATALOGUE
 from release_gates.probes.container.engine import Engine
@@ -85,10 +84,7 @@ def _tell(project: Project, name: str, report: Report, sarif: Path | None) -> No
     ]
     data = {"subject": name, "findings": [_entry(each) for each in findings], "undecided": undecided}
     project.say({**data, "not_asked": dict(NOT_ASKED)}, lines)
-    if any(each.severity is not Severity.LOW for each in findings):
-        sys.exit(1)
-    if report.doubts:
-        sys.exit(10)
+    sys.exit(status_of(findings, report.doubts))
 
 
 def _lines(each: Finding) -> list[str]:

@@ -12,10 +12,9 @@ from typing import TypeVar
 import click
 import msgspec
 
-from release_gates.cli.audited import counted, sarif_document
+from release_gates.cli.audited import counted, sarif_document, status_of
 from release_gates.cli.project import Project, refusing
 from release_gates.model.cpus import parse_list
-from release_gates.model.severity import Severity
 from release_gates.probes.machine.hosts.catalogue import CATALOGUE
 from release_gates.probes.machine.hosts.facts import read_facts
 from release_gates.probes.machine.hosts.judging import Report, judge_host
@@ -121,10 +120,7 @@ def _tell(project: Project, name: str, report: Report, sarif: Path | None) -> No
         },
         lines,
     )
-    if any(each.severity is not Severity.LOW for each in findings):
-        sys.exit(1)
-    if report.doubts:
-        sys.exit(10)
+    sys.exit(status_of(findings, report.doubts))
 
 
 def _lines(each: Finding) -> list[str]:

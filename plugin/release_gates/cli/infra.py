@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from release_gates.cli.audited import counted, sarif_document
+from release_gates.cli.audited import counted, sarif_document, status_of
 from release_gates.cli.project import Project, refusing
 from release_gates.model.severity import Severity
 from release_gates.probes.kubernetes.api import Reader
@@ -179,10 +179,7 @@ def _tell(project: Project, audit: Audit, sarif: Path | None) -> None:
     lines += [f"{audit.subject}: {counted(findings)}, {len(audit.undecided)} undecided; {audit.judged}"]
     data = {"subject": audit.subject, "findings": _entries(findings), "undecided": _entries(audit.undecided)}
     project.say(data, lines)
-    if any(one.severity is not Severity.LOW for one in findings):
-        sys.exit(1)
-    if audit.undecided:
-        sys.exit(10)
+    sys.exit(status_of(findings, audit.undecided))
 
 
 def _entries(told: Iterable[Told]) -> list[dict[str, Any]]:
