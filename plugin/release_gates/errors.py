@@ -65,3 +65,7 @@ class PromotionRefused(GateError):
 
 class TrustError(GateError):
     """A key, a signature or what it was set to is not what ``gates/trust.toml`` asks for."""
+
+
+class DeployError(GateError):
+    """A step of a deployment failed, or what is live is not what it should be."""

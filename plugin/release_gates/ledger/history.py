@@ -24,6 +24,7 @@ from release_gates.model.event import (
     Live,
     PriorFailure,
     Promoted,
+    RolledBack,
     RunFinished,
     RunInvalidated,
     RunStarted,
@@ -92,7 +93,7 @@ def live_in(events: Iterable[Event], environment: str) -> Live | None:
     live = None
     for event in events:
         fact = event.fact
-        if isinstance(fact, (Adopted, Promoted)) and fact.environment == environment:
+        if isinstance(fact, (Adopted, Promoted, RolledBack)) and fact.environment == environment:
             live = Live(environment=environment, candidate=fact.candidate, since=event.at)
         elif isinstance(fact, FirstRelease) and fact.environment == environment:
             live = Live(environment=environment, candidate=None, since=event.at, reason=fact.reason)
@@ -105,7 +106,7 @@ def live_since(events: Iterable[Event], environment: str) -> int:
         (
             event.seq
             for event in events
-            if isinstance(event.fact, (Adopted, Promoted, FirstRelease))
+            if isinstance(event.fact, (Adopted, Promoted, RolledBack, FirstRelease))
             and event.fact.environment == environment
         ),
         default=0,

@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.deployment import Action, Purpose, Stage
 from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import Outcome
 from release_gates.model.proof import CleanGate, Proof
@@ -95,6 +96,60 @@ class Promoted(Record, frozen=True, kw_only=True, tag_field="kind", tag="promote
     by: str
     observed: str | UnsetType = UNSET
     """Set where the entry, or one of its gates, was only observed: what would have held, "" for nothing."""
+    deployment: str | UnsetType = UNSET
+    """The deployment that this ends, where an executor carried the candidate."""
+
+
+class DeploymentStarted(Record, frozen=True, kw_only=True, tag_field="kind", tag="deployment_started"):
+    """Somebody began to change what is live. Until it ends, nothing else moves in its environment.
+
+    It ends by ``Promoted``, ``RolledBack`` or ``DeploymentUndone`` that names it.
+    """
+
+    deployment: str
+    purpose: Purpose
+    environment: str
+    candidate: ReleaseCandidate
+    previous: ReleaseCandidate | None
+    run: str
+    by: str
+    reason: str
+    executor: str
+    steps: tuple[str, ...]
+
+
+class DeploymentStep(Record, frozen=True, kw_only=True, tag_field="kind", tag="deployment_step"):
+    """One step of a deployment is begun, done or failed; ``sentence`` is what was done or what went wrong."""
+
+    deployment: str
+    action: Action
+    step: str
+    stage: Stage
+    sentence: str = ""
+
+
+class DeploymentUndone(Record, frozen=True, kw_only=True, tag_field="kind", tag="deployment_undone"):
+    """A deployment was taken back, and what was live before is verified to be live again."""
+
+    deployment: str
+    environment: str
+    by: str
+    because: str
+
+
+class RolledBack(Record, frozen=True, kw_only=True, tag_field="kind", tag="rolled_back"):
+    """The candidate that was live before is live again; ``instead_of`` is the digest that it replaced.
+
+    ``took_s`` is from the beginning of the deployment to its verification.
+    """
+
+    environment: str
+    candidate: ReleaseCandidate
+    instead_of: str
+    by: str
+    reason: str
+    took_s: float
+    deployment: str | UnsetType = UNSET
 
 
 class Approved(Record, frozen=True, kw_only=True, tag_field="kind", tag="approved"):
@@ -139,6 +194,10 @@ Fact = (
     | Adopted
     | FirstRelease
     | Promoted
+    | DeploymentStarted
+    | DeploymentStep
+    | DeploymentUndone
+    | RolledBack
     | Approved
     | GatesProved
 )

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from itertools import product
 from typing import Any, Literal
 
+from release_gates.model.deployment import DeployPolicy
 from release_gates.model.limit import LimitRule
 from release_gates.model.outcome import Effect, Mode, Severity
 from release_gates.model.record import Record
@@ -71,6 +72,7 @@ class EnvironmentPolicy(Record, frozen=True, kw_only=True):
     mode: Mode = Mode.ENFORCE
     observe_until: date | None = None
     approved_rules: bool = False
+    deploy: DeployPolicy = DeployPolicy()
     trust: Trust | None = None
     """Whose signatures count, None where the policy has no ``trust.toml``: then nobody signs."""
 

@@ -35,7 +35,9 @@ class ProcessPair(Record, frozen=True, kw_only=True):
     ``ratio`` is the median over its ``kept`` pairs of slices of ln(candidate time / baseline time),
     ``spread`` their median absolute deviation. ``dropped`` pairs were preempted. ``first`` is the side that
     was loaded first. ``others`` and ``steal`` are the shares of the host's processors that
-    other processes and the hypervisor took meanwhile; None where the host does not tell.
+    other processes and the hypervisor took meanwhile; None where the host does not tell. ``times_ns`` are
+    the medians of CPU nanoseconds for one operation (baseline, candidate): for readers and for the rules of
+    other tools, nothing is judged by them. None in evidence that is older than the field.
     """
 
     ratio: float
@@ -46,6 +48,7 @@ class ProcessPair(Record, frozen=True, kw_only=True):
     seed: int
     others: float | None = None
     steal: float | None = None
+    times_ns: tuple[float, float] | None = None
 
 
 class Paired(Record, frozen=True, kw_only=True):

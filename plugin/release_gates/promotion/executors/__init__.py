@@ -1,0 +1,1 @@
+"""What carries a candidate into an environment: one executor for each kind of place."""
