@@ -74,10 +74,7 @@ class Series:
 
     def per_operation_ns(self, side: Side) -> float:
         """Return the median over all processes of a side's CPU nanoseconds for one operation."""
-        return median(
-            median(pair[SIDES.index(side)] for pair in run.pairs) / (run.iterations * run.operations)
-            for run in self.runs
-        )
+        return median(operation_ns(run)[SIDES.index(side)] for run in self.runs)
 
 
 def measure_rounds(
@@ -148,7 +145,15 @@ def process_of(run: ProcessRun, noise: Noise) -> ProcessPair:
         seed=run.seed,
         others=_known(noise.others),
         steal=_known(noise.steal),
+        times_ns=operation_ns(run),
     )
+
+
+def operation_ns(run: ProcessRun) -> tuple[float, float]:
+    """Return a process's median CPU nanoseconds for one operation, of the baseline and of the candidate."""
+    baseline, candidate = (median(times) for times in zip(*run.pairs, strict=True))
+    operations = run.iterations * run.operations
+    return baseline / operations, candidate / operations
 
 
 def _known(share: float) -> float | None:
