@@ -13,14 +13,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from fixtures.trading_system.host.defects import DEFECTS, said, wrote
+from fixtures.trading_system.host.defects import DEFECTS, said, write_facts, wrote
 from fixtures.trading_system.host.reference import ENGINE, NIC, reference_facts
 from release_gates.errors import MeasurementError, ProbeUnavailable
+from release_gates.policy.load import load_policy
+from release_gates.policy.settings import settings_for
 from release_gates.probes.machine.hosts.assessment import GateHost
 from release_gates.probes.machine.hosts.catalogue import ids
 from release_gates.probes.machine.hosts.facts import Facts, read_facts
-from release_gates.probes.machine.hosts.seen import Hosts
+from release_gates.probes.machine.hosts.seen import Hosts, Seen
 from release_gates.probes.machine.hosts.settings import HostSettings
+from release_gates.probes.machine.hosts.transport import Look, read_host
 from release_gates.testing import GateProject
 
 RULES = ("HL13", "HL21", "HL23")
@@ -48,7 +51,7 @@ def test_counts(gate_host):
 """
 
 
-def project(folder: Path, facts: Facts) -> GateProject:
+def project(folder: Path, facts: Facts | None) -> GateProject:
     made = GateProject(folder)
     made.write("conftest.py", 'pytest_plugins = ["release_gates.probes.machine.hosts.fixtures"]\n')
     made.write("suites/test_host.py", SUITE)
@@ -59,7 +62,8 @@ def project(folder: Path, facts: Facts) -> GateProject:
         f'{group}hugepages = {{ "node1/2048kB" = 1024 }}\nfacts = {{ engine-1 = "engine-1.json" }}\n'
         '[gate.host.limits]\n"host.decided" = "== 30 count"\n"host.clock_error" = "<= 100 us"\n',
     )
-    made.write("engine-1.json", msgspec.json.encode(facts).decode())
+    if facts is not None:
+        made.write("engine-1.json", msgspec.json.encode(facts).decode())
     return made
 
 
@@ -86,6 +90,12 @@ def test_a_well_tuned_host_is_green_and_keeps_its_facts(tmp_path: Path) -> None:
 
 NOT_GREEN = {
     "broken": (DEFECTS["host_clock_own"][1](recorded()), "FAIL", "HL21 (critical) engine (engine-1):"),
+    "absent": (
+        None,
+        "MISSING",
+        "engine-1.json is absent. On the host: release-gates host facts local --engine trading-engine.service"
+        " --nic enp65s0f0 > facts.json; bring it here as engine-1.json",
+    ),
     "stale": (recorded(recorded=datetime.now(UTC) - timedelta(hours=25)), "MISSING", "more than 24 h ago"),
     "undecided": (
         said("engine", "2412", "", status=1)(recorded()),
@@ -204,6 +214,21 @@ def test_a_host_that_does_not_answer_is_an_error_and_hides_no_finding(tmp_path: 
         host.measure()
 
 
+def test_one_machine_under_two_names_is_not_two_hosts(tmp_path: Path) -> None:
+    """Both names of policy lead to this machine, so the second one was never looked at."""
+    here = read_host(Look(host="local://"))
+    (tmp_path / "again.json").write_bytes(msgspec.json.encode(here))
+    both = {"profile": "ci", "engine": "", "hosts": ["local"], "facts": {here.hostname: "again.json"}}
+    host, _ = looked(tmp_path, None, **both)
+    with pytest.raises(MeasurementError, match=r"is the same machine as engine \(local://\)"):
+        host.check("HL20")
+    with pytest.raises(MeasurementError, match="one that policy asks for was not seen"):
+        host.measure()
+    booted = {**here.files, "/proc/sys/kernel/random/boot_id": "another run of another kernel"}
+    (tmp_path / "again.json").write_bytes(msgspec.json.encode(msgspec.structs.replace(here, files=booted)))
+    looked(tmp_path, None, **both)[0].check("HL20")
+
+
 def test_what_is_mild_or_off_is_counted(tmp_path: Path) -> None:
     off = {"HL13": "nobody looked there yet"}
     host, gate = looked(tmp_path, DEFECTS["host_ksm"][1](recorded()), off=off)
@@ -235,6 +260,22 @@ def test_a_clock_that_cannot_be_told_is_missing(tmp_path: Path) -> None:
     host, gate = looked(tmp_path, DEFECTS["host_clock_own"][1](recorded()))
     host.measure()
     assert gate.told["host.clock_error"] == "MISSING a clock follows nobody"
+
+
+def test_production_of_this_repository_asks_for_the_engines_host(tmp_path: Path) -> None:
+    """Nothing of the host is there: the entry is not proven, and the sentence says how it gets there."""
+    entry = load_policy(Path(__file__).parents[4] / "gates", tool="test 1").environment("production")
+    assert entry is not None
+    gate = entry.gate("host")
+    assert gate is not None
+    settings = settings_for(gate, HostSettings)
+    assert (settings.group["engine"].profile, settings.facts_hours) == ("hft-engine", 24.0)
+    (gone,) = (each for each in Hosts().seen(settings, tmp_path) if not isinstance(each, Seen))
+    assert "host facts local --engine trading-engine.service --nic enp65s0f0" in gone.because
+    (name, path), *_ = settings.group["engine"].facts.items()
+    write_facts(tmp_path / path)
+    told = [each.facts for each in Hosts().seen(settings, tmp_path) if isinstance(each, Seen)]
+    assert [one.hostname for one in told if isinstance(one, Facts)] == [os.uname().nodename, name]
 
 
 def test_a_rule_that_nobody_knows(tmp_path: Path) -> None:

@@ -88,7 +88,12 @@ def fields(facts: Facts) -> list[str]:
 
 
 MAY_BE_LOST = {
-    *("hostname", "=irqbalance", "=cpu_dma_latency"),
+    *(
+        "hostname",
+        "boot_id",
+        "=irqbalance",
+        "=cpu_dma_latency",
+    ),  # without one, names alone tell machines apart
     *("name", "latency", "disable"),  # of idle states that are disabled, and of shared CPUs
     *("free_hugepages", "nr_hugepages"),  # of the other node; free ones while the engine holds them
     *("smp_affinity_list", *VULNERABILITIES),  # the kernel lists what there is: fewer are fewer

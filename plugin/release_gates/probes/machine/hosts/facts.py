@@ -114,6 +114,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return self.files.get("/proc/sys/kernel/hostname", "").strip()
 
     @property
+    def boot(self) -> str:
+        """What the kernel calls this run of it, another one on each machine; "" where it is hidden."""
+        return self.files.get("/proc/sys/kernel/random/boot_id", "").strip()
+
+    @property
     def online(self) -> frozenset[int]:
         """The CPUs that are online; at least one."""
         path = "/sys/devices/system/cpu/online"
@@ -211,7 +216,7 @@ def stale(facts: Facts, *, now: datetime, max_age: timedelta) -> str:
         hours = max_age.total_seconds() / 3600
         return (
             f"the facts of {facts.host} were recorded {facts.recorded:%Y-%m-%d %H:%M} UTC, more than "
-            f"{hours:g} h ago: release-gates host facts"
+            f"{hours:g} h ago"
         )
     return ""
 
@@ -222,4 +227,14 @@ def garbled(host: str, problem: str) -> MeasurementError:
         f"{host}: {problem}.",
         slug="host-facts-garbled",
         hint="Nothing is guessed from what is left: look what the host answers, and read it again.",
+    )
+
+
+def same_machine(name: str, first: str, hostname: str) -> MeasurementError:
+    """Return the error for a host of policy that turned out to be another one of its group."""
+    return MeasurementError(
+        f"{name} is the same machine as {first}: both are {hostname}, "
+        "so one that policy asks for was not seen.",
+        slug="host-twice",
+        hint="Look where the name, the port or ssh_config leads.",
     )

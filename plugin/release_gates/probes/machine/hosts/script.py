@@ -17,7 +17,7 @@ FILES = (
         f"/proc/sys/kernel/{name}"
         for name in (
             *("hostname", "osrelease", "numa_balancing", "nmi_watchdog", "timer_migration"),
-            *("hung_task_timeout_secs", "sched_rt_runtime_us"),
+            *("hung_task_timeout_secs", "sched_rt_runtime_us", "random/boot_id"),
         )
     ),
     *(

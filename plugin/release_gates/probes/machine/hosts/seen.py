@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
 from release_gates.errors import GateError
-from release_gates.probes.machine.hosts.facts import Facts, garbled, read_facts, stale
+from release_gates.probes.machine.hosts.facts import Facts, garbled, read_facts, same_machine, stale
 from release_gates.probes.machine.hosts.profile import Profile
 from release_gates.probes.machine.hosts.settings import HostGroup, HostSettings
 from release_gates.probes.machine.hosts.transport import Look, check_host, read_hosts
@@ -20,6 +21,7 @@ from release_gates.probes.machine.hosts.transport import Look, check_host, read_
 class Seen:
     """One host of a group: what it is called, its facts or what went wrong, and what is expected of it."""
 
+    group: str
     name: str
     facts: Facts | GateError
     profile: Profile
@@ -45,7 +47,8 @@ class Hosts:
         key = msgspec.json.encode((settings, str(root)))
         if key not in self._kept:
             now = self._clock()
-            self._kept[key] = (*_living(settings, now), *_recorded(settings, root, now))
+            everything = (*_living(settings, now), *_recorded(settings, root, now))
+            self._kept[key] = tuple(_distinct(everything))
         return self._kept[key]
 
 
@@ -55,7 +58,7 @@ def _living(settings: HostSettings, now: datetime) -> Iterator[Seen]:
     ]
     looks = [_look(settings, group, host, group.expected(now.date())) for _, group, host in asked]
     for (name, group, host), facts in zip(asked, read_hosts(looks, most=settings.parallel), strict=True):
-        yield Seen(name=f"{name} ({host})", facts=facts, profile=group.expected(now.date()))
+        yield Seen(group=name, name=f"{name} ({host})", facts=facts, profile=group.expected(now.date()))
 
 
 def _look(settings: HostSettings, group: HostGroup, host: str, profile: Profile) -> Look:
@@ -74,15 +77,36 @@ def _recorded(settings: HostSettings, root: Path, now: datetime) -> Iterator[See
         for hostname, path in group.facts.items():
             file = root / path
             if not file.exists():
-                yield Absent(because=f"there are no facts of {hostname}: {path} is absent")
+                yield Absent(
+                    because=f"there are no facts of {hostname}: {path} is absent. {_how(group, path)}"
+                )
                 continue
             facts = _believed(file, path, hostname, group)
             max_age = timedelta(hours=settings.facts_hours)
             if isinstance(facts, Facts) and (because := stale(facts, now=now, max_age=max_age)):
-                yield Absent(because=f"{path}: {because}")
+                yield Absent(because=f"{path}: {because}. {_how(group, path)}")
                 continue
             expected = group.expected(now.date())
-            yield Seen(name=f"{name} ({hostname})", facts=facts, profile=expected)
+            yield Seen(group=name, name=f"{name} ({hostname})", facts=facts, profile=expected)
+
+
+def _distinct(everything: Iterable[Seen | Absent]) -> Iterator[Seen | Absent]:
+    """Yield all, with an error for a machine that is there already under another name of its group."""
+    known: dict[tuple[str, str, str], str] = {}
+    for each in everything:
+        if isinstance(each, Seen) and isinstance(each.facts, Facts):
+            first = known.setdefault((each.group, each.facts.hostname, each.facts.boot), each.name)
+            if first != each.name:
+                yield replace(each, facts=same_machine(each.name, first, each.facts.hostname))
+                continue
+        yield each
+
+
+def _how(group: HostGroup, path: str) -> str:
+    """Return what somebody types on the host, so that the file is there."""
+    engine = f" --engine {shlex.quote(group.engine)}" if group.engine else ""
+    nics = "".join(f" --nic {nic}" for nic in group.nics or ())
+    return f"On the host: release-gates host facts local{engine}{nics} > facts.json; bring it here as {path}"
 
 
 def _believed(file: Path, path: str, hostname: str, group: HostGroup) -> Facts | GateError:
