@@ -20,7 +20,7 @@ settings.register_profile("patient", deadline=None)  # no test fails on time
 settings.load_profile("patient")
 
 SERVER = Path(__file__).with_name("warm_interpreter.py")
-OURS = "-p no:hypothesispytest -p no:anyio"
+OURS = "-p no:hypothesispytest -p no:anyio -p no:kmock"
 """Plugins that only our own tests brought here: together they cost a third of a small run."""
 
 
