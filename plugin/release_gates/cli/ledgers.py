@@ -13,6 +13,7 @@ from release_gates.candidate.file import read_candidate
 from release_gates.candidate.keep import keep_candidate
 from release_gates.cli.bundles import PATH, verify_bundle
 from release_gates.cli.project import Project, environment_of, refusing, width
+from release_gates.cli.signing import KEY, answering
 from release_gates.ledger.checkpoint import contradictions
 from release_gates.model.event import Promoted
 from release_gates.promotion import promote as promotion
@@ -133,28 +134,44 @@ def promote(project: Project, environment: str) -> None:
 
 @click.command()
 @click.argument("environment")
-@click.option("--by", help="Who says it: a name or address of gates/environments.toml. Default: GATE_ACTOR.")
+@click.option("--key", "file", type=KEY, help="Your private key: a file that keygen wrote.")
+@click.option(
+    "--by",
+    help="Who says it: a name or address of gates/environments.toml. Default: the key's, else GATE_ACTOR.",
+)
 @click.option("--role", help="For which role, if that person has several.")
 @click.option("--refuse", is_flag=True, help="Say no: nothing moves on this verdict any more.")
 @click.option("--reason", default="", help="Needed for a no.")
 @click.pass_obj
 @refusing
 def approve(
-    project: Project, environment: str, by: str | None, role: str | None, refuse: bool, reason: str
+    project: Project,
+    environment: str,
+    file: Path | None,
+    by: str | None,
+    role: str | None,
+    refuse: bool,
+    reason: str,
 ) -> None:
-    """Say yes, or no, to the candidate's promotion to ENVIRONMENT on its newest verdict, and on no other."""
-    policy, candidate = project.policy(), project.candidate()
+    """Say yes, or no, to the candidate's promotion to ENVIRONMENT on its newest verdict, and on no other.
+
+    Where LOCAL is not enough and gates/trust.toml names keys, a yes is signed by a person's key.
+    """
+    policy, candidate, now = project.policy(), project.candidate(), datetime.now(UTC)
+    entry = environment_of(policy, environment)
+    signing = None if file is None else answering(project, entry, file, now=now)
     event = promotion.answer(
         project.ledger(),
-        environment=environment_of(policy, environment),
+        environment=entry,
         candidate=candidate,
         rules=policy.digest,
-        by=actor() if by is None else by,
+        by=by if by is not None else signing.person if signing else actor(),
         role=role,
         yes=not refuse,
         reason=reason,
-        now=datetime.now(UTC),
+        now=now,
         root=project.root,
+        sign=signing.sign if signing else None,
     )
     said = "refused" if refuse else "approved"
     name = f"{candidate.name} {candidate.version} ({candidate.digest[:12]})"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from release_gates.cli.project import Project, refusing
 from release_gates.errors import EvidenceError, LedgerError, TrustError
+from release_gates.ledger.attestations.approvals import ROLE as APPROVAL
+from release_gates.ledger.attestations.approvals import approval_statement
 from release_gates.ledger.attestations.envelope import sealed
 from release_gates.ledger.attestations.files import attestations_of, signed_lines, write_lines
 from release_gates.ledger.attestations.keys import make_key, public_of, read_key
 from release_gates.ledger.attestations.rules import ROLE, approval_file, rules_statement
 from release_gates.ledger.history import RunView, runs
+from release_gates.model.event import Approved
 from release_gates.model.evidence import Evidence
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.verdict import Verdict
@@ -92,6 +95,27 @@ def signer_for(project: Project, environment: EnvironmentPolicy, file: Path) -> 
             hint="Make a new one: `release-gates keygen`.",
         )
     return signer
+
+
+class Answering(NamedTuple):
+    """A person who answers, by name, and how that person's key signs an answer."""
+
+    person: str
+    sign: Callable[[Approved], str]
+
+
+def answering(project: Project, environment: EnvironmentPolicy, file: Path, *, now: datetime) -> Answering:
+    """Return whose private key a file holds; ``TrustError`` if the policy names no person with it."""
+    signer = read_key(file, project.root)
+    key = environment.trust.key(public_of(signer)) if environment.trust else None
+    if key is None or not key.may(APPROVAL, environment.name):
+        raise TrustError(
+            f"{file}: gates/trust.toml names no person's key with this public half and the role {APPROVAL} "
+            f"for the entry to {environment.name}.",
+            slug="key-role",
+            hint="What it signs would be refused. Name it there, and run the gate again.",
+        )
+    return Answering(key.person, lambda fact: sealed(approval_statement(fact, now), signer).decode("ascii"))
 
 
 def sign_run(

@@ -19,6 +19,7 @@ STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 VERIFICATION_SUMMARY = "https://slsa.dev/verification_summary/v1"
 RULES_APPROVAL = "urn:pytest-release-gates:rules-approval:v1"
+PROMOTION_APPROVAL = "urn:pytest-release-gates:promotion-approval:v1"
 
 
 class Signature(Record, frozen=True, kw_only=True):
@@ -103,6 +104,21 @@ class RulesApproval(Record, frozen=True, kw_only=True):
     """The predicate of a person's yes to rules; the subject of its statement is their digest."""
 
     by: str
+    signed: datetime
+
+
+class PromotionApproval(Record, frozen=True, kw_only=True):
+    """The predicate of a person's answer to one promotion; its subjects are the two digests."""
+
+    environment: str
+    candidate: str
+    run: str
+    verdict: str
+    by: str
+    role: str
+    answer: Literal["yes", "no"]
+    reason: str
+    until: datetime
     signed: datetime
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from release_gates.model.candidate import ReleaseCandidate
-from release_gates.model.deployment import Action, Purpose, Stage
+from release_gates.model.deployment import Action, Purpose, Stage, Step
 from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import Outcome
 from release_gates.model.proof import CleanGate, Proof
@@ -103,7 +103,8 @@ class Promoted(Record, frozen=True, kw_only=True, tag_field="kind", tag="promote
 class DeploymentStarted(Record, frozen=True, kw_only=True, tag_field="kind", tag="deployment_started"):
     """Somebody began to change what is live. Until it ends, nothing else moves in its environment.
 
-    It ends by ``Promoted``, ``RolledBack`` or ``DeploymentUndone`` that names it.
+    It ends by ``Promoted``, ``RolledBack`` or ``DeploymentUndone`` that names it, or by an adoption there.
+    ``place`` is where its process works: whoever holds the lock of the same place knows that it is gone.
     """
 
     deployment: str
@@ -115,7 +116,17 @@ class DeploymentStarted(Record, frozen=True, kw_only=True, tag_field="kind", tag
     by: str
     reason: str
     executor: str
-    steps: tuple[str, ...]
+    steps: tuple[Step, ...]
+    place: str
+
+
+class DeploymentTaken(Record, frozen=True, kw_only=True, tag_field="kind", tag="deployment_taken"):
+    """Somebody else took a deployment into hand, to go on or to take it back; who had it moves nothing more."""
+
+    deployment: str
+    purpose: Literal["resume", "undo"]
+    by: str
+    place: str
 
 
 class DeploymentStep(Record, frozen=True, kw_only=True, tag_field="kind", tag="deployment_step"):
@@ -140,7 +151,8 @@ class DeploymentUndone(Record, frozen=True, kw_only=True, tag_field="kind", tag=
 class RolledBack(Record, frozen=True, kw_only=True, tag_field="kind", tag="rolled_back"):
     """The candidate that was live before is live again; ``instead_of`` is the digest that it replaced.
 
-    ``took_s`` is from the beginning of the deployment to its verification.
+    ``took_s`` is from the beginning of the deployment to its verification, None where nobody carried it;
+    ``within_s`` is what policy asked for then, None for nothing.
     """
 
     environment: str
@@ -148,7 +160,8 @@ class RolledBack(Record, frozen=True, kw_only=True, tag_field="kind", tag="rolle
     instead_of: str
     by: str
     reason: str
-    took_s: float
+    took_s: float | None = None
+    within_s: float | None = None
     deployment: str | UnsetType = UNSET
 
 
@@ -167,6 +180,8 @@ class Approved(Record, frozen=True, kw_only=True, tag_field="kind", tag="approve
     answer: Literal["yes", "no"]
     reason: str
     until: datetime
+    envelope: str | UnsetType = UNSET
+    """That person's signature of all this (DSSE), left out where nobody signed."""
 
 
 class GatesProved(Record, frozen=True, kw_only=True, tag_field="kind", tag="gates_proved"):
@@ -195,6 +210,7 @@ Fact = (
     | FirstRelease
     | Promoted
     | DeploymentStarted
+    | DeploymentTaken
     | DeploymentStep
     | DeploymentUndone
     | RolledBack

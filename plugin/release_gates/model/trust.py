@@ -9,7 +9,12 @@ from release_gates.model.record import Record
 
 Holder = Literal["machine", "person"]
 
-HOLDER_OF: dict[str, Holder] = {"evidence": "machine", "verdict": "machine", "rules": "person"}
+HOLDER_OF: dict[str, Holder] = {
+    "evidence": "machine",
+    "verdict": "machine",
+    "rules": "person",
+    "approval": "person",
+}
 """Each role of a key with who alone may have it: no machine approves, no person attests measurements."""
 
 

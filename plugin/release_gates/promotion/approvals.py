@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from release_gates.errors import PromotionRefused
+from msgspec import UNSET
+
+from release_gates.errors import PromotionRefused, TrustError
+from release_gates.ledger.attestations.approvals import check_approval
 from release_gates.ledger.history import RunView
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Approved, Event
 from release_gates.model.gate import AskedRole, EnvironmentPolicy
 from release_gates.model.person import may_be_same
 from release_gates.model.record import digest
+from release_gates.model.trust import Trust
 from release_gates.model.verdict import Verdict
+from release_gates.promotion.attested import asks_signature
+
+SHOWN = 3
+"""As many answers that do not count are told of, the newest."""
 
 
 def check_approvals(
@@ -28,6 +37,7 @@ def check_approvals(
     """Refuse unless every role has its yeses to exactly this verdict: fresh, of many people, no author.
 
     Who approves is asked of the policy as it is now. A person counts once, for the role of the first yes.
+    Where signatures are asked for, only a yes that this person's own key signed counts. A no needs none.
     """
     if not environment.approvals:
         return
@@ -40,13 +50,15 @@ def check_approvals(
             hint="Another verdict may be approved: mend it, and run the gate again.",
         )
     counted = _counted(given, environment, candidate, now)
-    short = [role for role in environment.approvals if len(counted.get(role.name, ())) < role.least]
+    short = [role for role in environment.approvals if len(counted.by_role.get(role.name, ())) < role.least]
     if short:
         missing = ", ".join(
-            f"{role.name} {len(counted.get(role.name, ()))} of {role.least}" for role in short
+            f"{role.name} {len(counted.by_role.get(role.name, ()))} of {role.least}" for role in short
         )
+        without = f". Not counted: {'; '.join(counted.left_out[-SHOWN:])}" if counted.left_out else ""
         raise PromotionRefused(
-            f"the promotion to {environment.name} on run {run.started.run} is not approved: {missing}.",
+            f"the promotion to {environment.name} on run {run.started.run} is not approved: "
+            f"{missing}{without}.",
             slug="not-approved",
             hint=f"`release-gates approve {environment.name}`, by {_who(short)}; by no author.",
         )
@@ -84,6 +96,22 @@ def answer_to(
     )
 
 
+def check_answer(fact: Approved, environment: EnvironmentPolicy, *, now: datetime) -> None:
+    """Refuse an answer that would not count: a bad signature, or none on a yes where one is asked for."""
+    unsigned = fact.envelope is UNSET
+    if unsigned and (fact.answer == "no" or not asks_signature(environment)):
+        return
+    try:
+        check_approval(fact, environment.trust or Trust(), now=now)
+    except TrustError as error:
+        raise PromotionRefused(
+            f"what {fact.by} says to {environment.name} would not count: {error.message}",
+            slug=error.slug,
+            hint="`release-gates approve --key KEYFILE`: that person's key, with the role approval in "
+            "gates/trust.toml.",
+        ) from None
+
+
 def _answers(
     events: Sequence[Event], run: RunView, verdict: Verdict, environment: str, candidate: ReleaseCandidate
 ) -> Iterator[tuple[datetime, Approved]]:
@@ -96,26 +124,67 @@ def _answers(
             yield event.at, fact
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Who said yes for each role in a way that counts now, and why others did not."""
+
+    by_role: dict[str, list[str]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def persons(self) -> list[str]:
+        return [person for persons in self.by_role.values() for person in persons]
+
+
 def _counted(
     given: Sequence[tuple[datetime, Approved]],
     environment: EnvironmentPolicy,
     candidate: ReleaseCandidate,
     now: datetime,
-) -> dict[str, list[str]]:
-    """Return who said yes for each role, in a way that counts now."""
-    counted: dict[str, list[str]] = {}
-    persons: list[str] = []
-    lasting = timedelta(seconds=environment.approval_valid_for_s)
+) -> _Counted:
+    counted = _Counted()
     for at, fact in given:
-        role = next((each for each in environment.approvals if each.name == fact.role), None)
-        fresh = at <= now < min(fact.until, at + lasting)
-        if role is None or fact.by not in role.persons or not fresh:
-            continue
-        if any(may_be_same(fact.by, other) for other in (*persons, *candidate.authors)):
-            continue
-        persons.append(fact.by)
-        counted.setdefault(role.name, []).append(fact.by)
+        why = (
+            _fault_of_person(fact, environment, candidate, counted.persons)
+            or _fault_of_signature(fact, environment, now)
+            or _fault_of_time(at, fact, environment, now)
+        )
+        if why:
+            counted.left_out.append(f"{fact.by[:80]} ({fact.role[:40]}): {why}")
+        else:
+            counted.by_role.setdefault(fact.role, []).append(fact.by)
     return counted
+
+
+def _fault_of_person(
+    fact: Approved, environment: EnvironmentPolicy, candidate: ReleaseCandidate, persons: Sequence[str]
+) -> str:
+    role = next((each for each in environment.approvals if each.name == fact.role), None)
+    if role is None or fact.by not in role.persons:
+        return "has no such role"
+    if any(may_be_same(fact.by, author) for author in candidate.authors):
+        return "is an author"
+    return "is counted already" if any(may_be_same(fact.by, other) for other in persons) else ""
+
+
+def _fault_of_signature(fact: Approved, environment: EnvironmentPolicy, now: datetime) -> str:
+    if environment.trust is None or not asks_signature(environment):
+        return ""
+    try:
+        signed = check_approval(fact, environment.trust, now=now)
+    except TrustError as error:
+        return error.message.removesuffix(".")
+    return _fault_of_time(signed, fact, environment, now)
+
+
+def _fault_of_time(at: datetime, fact: Approved, environment: EnvironmentPolicy, now: datetime) -> str:
+    """Return why a yes of that moment does not count now; a signature has a moment of its own."""
+    if fact.until.tzinfo is None:
+        return "does not say until when"
+    until = min(fact.until, at + timedelta(seconds=environment.approval_valid_for_s))
+    if not at <= now:
+        return f"said so in the future, at {at:%Y-%m-%d %H:%M:%S} UTC"
+    return "" if now < until else f"said so until {until:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _asked(environment: EnvironmentPolicy, by: str, role: str | None) -> tuple[AskedRole, str]:

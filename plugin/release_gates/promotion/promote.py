@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from release_gates.errors import LedgerError, PromotionRefused
 from release_gates.ledger.history import ITS_OWN, RunView, live_in, runs
@@ -16,7 +16,7 @@ from release_gates.model.event import Adopted, Approved, Event, FirstRelease, Pr
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.person import same_person
 from release_gates.model.verdict import Verdict, first_of
-from release_gates.promotion.approvals import answer_to, check_approvals
+from release_gates.promotion.approvals import answer_to, check_answer, check_approvals
 from release_gates.promotion.attested import asks_signature, check_rules_approved, check_signature
 from release_gates.promotion.checks import (
     check_candidate,
@@ -133,8 +133,12 @@ def answer(
     reason: str,
     now: datetime,
     root: Path,
+    sign: Callable[[Approved], str] | None = None,
 ) -> Event:
-    """Record a person's yes or no to a promotion that lacks nothing but approvals, or refuse it."""
+    """Record a person's yes or no to a promotion that lacks nothing but approvals, or refuse it.
+
+    ``sign`` makes the envelope of an answer by that person's key.
+    """
     _check_by(by)
 
     def checked(events: Sequence[Event]) -> Approved:
@@ -147,7 +151,7 @@ def answer(
             root=root,
             local=ledger.local,
         )
-        return answer_to(
+        fact = answer_to(
             run,
             verdict,
             environment,
@@ -158,6 +162,9 @@ def answer(
             reason=reason,
             now=now,
         )
+        fact = fact if sign is None else structs.replace(fact, envelope=sign(fact))
+        check_answer(fact, environment, now=now)
+        return fact
 
     return ledger.append_after(checked, at=now)
 
