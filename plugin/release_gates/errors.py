@@ -68,4 +68,8 @@ class TrustError(GateError):
 
 
 class DeployError(GateError):
-    """A step of a deployment failed, or what is live is not what it should be."""
+    """A step of a deployment failed, or what is live cannot be read back."""
+
+
+class LiveDiffers(DeployError):
+    """What is live was read back, and is not what it should be."""

@@ -17,11 +17,13 @@ class DeployPolicy(Record, frozen=True, kw_only=True):
 
     ``backup`` is a command that runs before the first step, () for none. ``timeout_s`` is for each step;
     a rollback that took longer than ``rollback_within_s`` is reported as too slow, None asks for nothing.
+    ``env`` names the variables that commands get besides PATH, HOME and LANG.
     """
 
     executor: str = "record"
     settings: dict[str, Any] = {}
     backup: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
     timeout_s: float = 300.0
     rollback_within_s: float | None = None
 

@@ -121,7 +121,7 @@ class DeploymentStarted(Record, frozen=True, kw_only=True, tag_field="kind", tag
 
 
 class DeploymentTaken(Record, frozen=True, kw_only=True, tag_field="kind", tag="deployment_taken"):
-    """Somebody else took a deployment into hand, to go on or to take it back; who had it moves nothing more."""
+    """Somebody took over a deployment, to go on or to take it back; who had it moves nothing more."""
 
     deployment: str
     purpose: Literal["resume", "undo"]

@@ -44,8 +44,9 @@ class Executor(Protocol):
         ...
 
     def verify(self, candidate: ReleaseCandidate | None) -> str:
-        """Read back what is live and return it in words; ``DeployError`` unless it is exactly that.
+        """Read back what is live and return it in words; changes nothing.
 
-        None is a place in which nothing was ever deployed. Changes nothing.
+        None is a place in which nothing was ever deployed. ``LiveDiffers`` if what is there is anything else;
+        any other ``DeployError`` where nobody can tell.
         """
         ...
