@@ -85,16 +85,9 @@ def open_with(start_service: StartService, journal: Path) -> GateService:
 
 
 def traded(service: GateService) -> dict[str, object]:
-    """Let a service fill, rest, replace, cancel and kill; return its state."""
+    """Let a service take every kind of command; return its state."""
     exchange = Exchange(service.client)
-    for price in range(9_990, 10_000):
-        exchange.place("buy", price=price, quantity=5)
-    last = exchange.place("sell", price=9_998, quantity=7)["id"]
-    exchange.place("sell", price=10_005, quantity=7, trader="bob")
-    exchange.replace(1, price=9_991, quantity=4)
-    exchange.cancel(2)
-    exchange.kill(scope="trader", name="bob")
-    assert last == 11
+    exchange.trade_every_kind()
     return exchange.state()
 
 

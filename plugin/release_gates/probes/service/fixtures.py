@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -160,7 +160,7 @@ def _transport_error() -> type[Exception]:
 
 
 class StartService(Protocol):
-    """Prepares one more instance of the candidate's service, with arguments behind those of the policy."""
+    """Prepares one more instance of a build's service, with arguments behind those of the policy."""
 
     def __call__(self, *arguments: str) -> GateService:
         """Return it; it starts when it is first asked for."""
@@ -170,16 +170,18 @@ class StartService(Protocol):
 @pytest.fixture
 def start_service(gate: Gate, tmp_path: Path) -> Iterator[StartService]:
     """Run the candidate's binary more than once, or with more arguments; all of it ends with the test."""
-    services: list[GateService] = []
+    with _starting(gate, gate.candidate, tmp_path / "candidate") as start:
+        yield start
 
-    def start(*arguments: str) -> GateService:
-        folder = tmp_path / f"service-{len(services) + 1}"
-        services.append(GateService(gate, gate.candidate, folder, arguments))
-        return services[-1]
 
-    yield start
-    for service in services:
-        service.close()
+@pytest.fixture
+def start_baseline(gate: Gate, tmp_path: Path) -> Iterator[StartService | None]:
+    """Do the same with the live build's binary; None if nothing is live."""
+    if gate.baseline is None:
+        yield None
+        return
+    with _starting(gate, gate.baseline, tmp_path / "baseline") as start:
+        yield start
 
 
 @pytest.fixture
@@ -189,9 +191,21 @@ def gate_service(start_service: StartService) -> GateService:
 
 
 @pytest.fixture
-def baseline_service(gate: Gate, tmp_path: Path) -> Iterator[GateService | None]:
+def baseline_service(start_baseline: StartService | None) -> GateService | None:
     """Run the live build's binary from its digest, beside the candidate's; None if nothing is live."""
-    service = None if gate.baseline is None else GateService(gate, gate.baseline, tmp_path / "baseline")
-    yield service
-    if service is not None:
-        service.close()
+    return start_baseline() if start_baseline else None
+
+
+@contextmanager
+def _starting(gate: Gate, build: Subject, folder: Path) -> Iterator[StartService]:
+    services: list[GateService] = []
+
+    def start(*arguments: str) -> GateService:
+        services.append(GateService(gate, build, folder / f"service-{len(services) + 1}", arguments))
+        return services[-1]
+
+    try:
+        yield start
+    finally:
+        for service in services:
+            service.close()
