@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from operator import attrgetter
 from pathlib import Path
 from typing import Protocol
 
@@ -98,7 +97,7 @@ def judge(
             *(one for one in drift if isinstance(one, Finding)),
         )
     )
-    found = sorted(asked, key=attrgetter("rule", "object", "text"))
+    found = sorted(asked)
     exempt = _exemptions(settings, found, now)
     told = (*latency_findings(deployed, settings), *drift)
     undecided = [one for one in told if isinstance(one, Undecided)]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from release_gates.model.severity import Severity
 from release_gates.probes.kubernetes.catalogue import RULES
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, order=True, gc=False):
     """One broken rule of one object; ``object`` is its title, ``Kind/namespace/name``."""
 
     rule: str
@@ -30,8 +29,7 @@ class Finding:
         return f"{self.rule} {self.object}: {self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class Undecided:
+class Undecided(msgspec.Struct, frozen=True, gc=False):
     """A rule that what was read cannot decide, and why."""
 
     rule: str

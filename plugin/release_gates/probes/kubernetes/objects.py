@@ -121,7 +121,7 @@ class Workload:
     @cached_property
     def containers(self) -> tuple[Container, ...]:
         """Every container, init and ephemeral ones too."""
-        return tuple(container for _, container in self.pod.spec.all_containers())
+        return self.pod.spec.all_containers()
 
     @property
     def lives(self) -> bool:

@@ -7,11 +7,9 @@ the API server does.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-
-ContainerKind = Literal["initContainers", "containers", "ephemeralContainers"]
 
 NAMES = {"host_pid": "hostPID", "host_ipc": "hostIPC", "host_ip": "hostIP"}
 
@@ -222,14 +220,13 @@ class PodSpec(Part, frozen=True, kw_only=True):
     resources: Resources | None = None
     restart_policy: str | None = None
 
-    def all_containers(self) -> Iterator[tuple[ContainerKind, Container]]:
-        """Yield every container in the order in which Kubernetes visits them."""
-        for container in self.init_containers or ():
-            yield "initContainers", container
-        for container in self.containers or ():
-            yield "containers", container
-        for container in self.ephemeral_containers or ():
-            yield "ephemeralContainers", container
+    def all_containers(self) -> tuple[Container, ...]:
+        """Return every container in the order in which Kubernetes visits them."""
+        return (
+            *(self.init_containers or ()),
+            *(self.containers or ()),
+            *(self.ephemeral_containers or ()),
+        )
 
     def lasting(self) -> Iterator[Container]:
         """Yield the containers that run as long as the pod: regular ones and sidecars."""

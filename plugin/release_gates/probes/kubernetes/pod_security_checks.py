@@ -40,9 +40,9 @@ def host_namespaces(pod: Pod) -> Iterator[str]:
 
 def privileged(pod: Pod) -> Iterator[str]:
     """Forbid privileged containers."""
-    for name, security in _securities(pod):
+    for one, security in _securities(pod):
         if security.privileged:
-            yield f"{name}: privileged is true"
+            yield f"{_name(one)}: privileged is true"
 
 
 def capabilities_baseline(pod: Pod) -> Iterator[str]:
@@ -52,9 +52,9 @@ def capabilities_baseline(pod: Pod) -> Iterator[str]:
 
 def capabilities_restricted(pod: Pod) -> Iterator[str]:
     """Demand that ALL are dropped and nothing but NET_BIND_SERVICE is added."""
-    for name, security in _securities(pod):
+    for one, security in _securities(pod):
         if "ALL" not in ((security.capabilities and security.capabilities.drop) or ()):
-            yield f'{name}: capabilities.drop has no "ALL"'
+            yield f'{_name(one)}: capabilities.drop has no "ALL"'
     yield from _added(pod, frozenset({"NET_BIND_SERVICE"}))
 
 
@@ -75,27 +75,26 @@ def restricted_volumes(pod: Pod) -> Iterator[str]:
 
 def host_ports(pod: Pod) -> Iterator[str]:
     """Forbid ports of the host."""
-    for name, container in _containers(pod):
-        yield from (
-            f"{name}: hostPort is {port.host_port}" for port in container.ports or () if port.host_port
-        )
+    for container in pod.spec.all_containers():
+        opened = (port.host_port for port in container.ports or () if port.host_port)
+        yield from (f"{_name(container)}: hostPort is {port}" for port in opened)
 
 
 def host_probes(pod: Pod) -> Iterator[str]:
     """Forbid probes and hooks that go to another host."""
-    for name, container in _containers(pod):
+    for container in pod.spec.all_containers():
         for place, handler in _handlers(container):
             for way in (handler.http_get, handler.tcp_socket):
                 if way is not None and way.host:
-                    yield f"{name}: {place} goes to host {way.host!r}"
+                    yield f"{_name(container)}: {place} goes to host {way.host!r}"
 
 
 def app_armor(pod: Pod) -> Iterator[str]:
     """Forbid AppArmor profiles other than the runtime's and the host's, as field and as annotation."""
-    for name, security in _securities(pod, with_pod=True):
+    for one, security in _securities(pod, with_pod=True):
         profile = security.app_armor_profile
         if profile is not None and profile.type not in PROFILES:
-            yield f"{name}: appArmorProfile.type is {profile.type!r}"
+            yield f"{_name(one)}: appArmorProfile.type is {profile.type!r}"
     for key, value in pod.annotations.items():
         fine = value in {"", "runtime/default"} or value.startswith("localhost/")
         if key.startswith(APPARMOR_CONTAINER) and not fine:
@@ -106,29 +105,29 @@ def se_linux(allowed: frozenset[str]) -> Judge:
     """Return the check that forbids SELinux types outside of a set, and any user or role."""
 
     def judge(pod: Pod) -> Iterator[str]:
-        for name, security in _securities(pod, with_pod=True):
+        for one, security in _securities(pod, with_pod=True):
             options = security.se_linux_options
             if options is None:
                 continue
             if options.type and options.type not in allowed:
-                yield f"{name}: seLinuxOptions.type is {options.type!r}"
+                yield f"{_name(one)}: seLinuxOptions.type is {options.type!r}"
             for field, value in (("user", options.user), ("role", options.role)):
                 if value:
-                    yield f"{name}: seLinuxOptions.{field} is {value!r}"
+                    yield f"{_name(one)}: seLinuxOptions.{field} is {value!r}"
 
     return judge
 
 
 def proc_mount(pod: Pod) -> Iterator[str]:
     """Forbid an unmasked /proc."""
-    for name, security in _securities(pod):
+    for one, security in _securities(pod):
         if security.proc_mount not in {None, "Default"}:
-            yield f"{name}: procMount is {security.proc_mount!r}"
+            yield f"{_name(one)}: procMount is {security.proc_mount!r}"
 
 
 def seccomp_annotations(pod: Pod) -> Iterator[str]:
     """Forbid seccomp annotations of other profiles, as they were before 1.19."""
-    keys = [SECCOMP_POD, *(f"{SECCOMP_CONTAINER}{one.name or ''}" for _, one in pod.spec.all_containers())]
+    keys = [SECCOMP_POD, *(f"{SECCOMP_CONTAINER}{one.name or ''}" for one in pod.spec.all_containers())]
     for key in dict.fromkeys(keys):
         value = pod.annotations.get(key)
         fine = value in {None, "runtime/default", "docker/default"} or value.startswith("localhost/")
@@ -138,10 +137,10 @@ def seccomp_annotations(pod: Pod) -> Iterator[str]:
 
 def seccomp_baseline(pod: Pod) -> Iterator[str]:
     """Forbid seccomp profiles other than the runtime's and the host's, where one is set."""
-    for name, security in _securities(pod, with_pod=True):
+    for one, security in _securities(pod, with_pod=True):
         profile = security.seccomp_profile
         if profile is not None and profile.type not in PROFILES:
-            yield f"{name}: seccompProfile.type is {profile.type!r}"
+            yield f"{_name(one)}: seccompProfile.type is {profile.type!r}"
 
 
 def seccomp_restricted(pod: Pod) -> Iterator[str]:
@@ -150,9 +149,9 @@ def seccomp_restricted(pod: Pod) -> Iterator[str]:
     of_pod = (pod.spec.security_context or NOTHING).seccomp_profile
     if of_pod is not None and of_pod.type in PROFILES:
         return
-    for name, security in _securities(pod):
+    for one, security in _securities(pod):
         if security.seccomp_profile is None:
-            yield f"{name}: seccompProfile is not set"
+            yield f"{_name(one)}: seccompProfile is not set"
 
 
 def sysctls(allowed: frozenset[str]) -> Judge:
@@ -167,16 +166,16 @@ def sysctls(allowed: frozenset[str]) -> Judge:
 
 def windows_host_process(pod: Pod) -> Iterator[str]:
     """Forbid HostProcess containers."""
-    for name, security in _securities(pod, with_pod=True):
+    for one, security in _securities(pod, with_pod=True):
         if security.windows_options is not None and security.windows_options.host_process:
-            yield f"{name}: windowsOptions.hostProcess is true"
+            yield f"{_name(one)}: windowsOptions.hostProcess is true"
 
 
 def allow_privilege_escalation(pod: Pod) -> Iterator[str]:
     """Demand that every container says it cannot gain privileges."""
-    for name, security in _securities(pod):
+    for one, security in _securities(pod):
         if security.allow_privilege_escalation is not False:
-            yield f"{name}: allowPrivilegeEscalation is not false"
+            yield f"{_name(one)}: allowPrivilegeEscalation is not false"
 
 
 def run_as_non_root(pod: Pod) -> Iterator[str]:
@@ -184,18 +183,18 @@ def run_as_non_root(pod: Pod) -> Iterator[str]:
     of_pod = (pod.spec.security_context or NOTHING).run_as_non_root
     if of_pod is False:
         yield "the pod: runAsNonRoot is false"
-    for name, security in _securities(pod):
+    for one, security in _securities(pod):
         if security.run_as_non_root is False:
-            yield f"{name}: runAsNonRoot is false"
+            yield f"{_name(one)}: runAsNonRoot is false"
         elif security.run_as_non_root is None and not of_pod:
-            yield f"{name}: runAsNonRoot is not true, and the pod's neither"
+            yield f"{_name(one)}: runAsNonRoot is not true, and the pod's neither"
 
 
 def run_as_user(pod: Pod) -> Iterator[str]:
     """Forbid user 0."""
-    for name, security in _securities(pod, with_pod=True):
+    for one, security in _securities(pod, with_pod=True):
         if security.run_as_user == 0:
-            yield f"{name}: runAsUser is 0"
+            yield f"{_name(one)}: runAsUser is 0"
 
 
 def unless_windows(judge: Judge) -> Judge:
@@ -209,10 +208,10 @@ def unless_own_users(judge: Judge) -> Judge:
 
 
 def _added(pod: Pod, allowed: frozenset[str]) -> Iterator[str]:
-    for name, security in _securities(pod):
+    for one, security in _securities(pod):
         for capability in (security.capabilities and security.capabilities.add) or ():
             if capability not in allowed:
-                yield f"{name}: capabilities.add has {capability}"
+                yield f"{_name(one)}: capabilities.add has {capability}"
 
 
 def _handlers(container: Container) -> Iterator[tuple[str, Handler]]:
@@ -227,12 +226,15 @@ def _handlers(container: Container) -> Iterator[tuple[str, Handler]]:
     yield from ((place, handler) for place, handler in said if handler is not None)
 
 
-def _containers(pod: Pod) -> Iterator[tuple[str, Container]]:
-    yield from ((f"container {one.name}", one) for _, one in pod.spec.all_containers())
+def _securities(pod: Pod, *, with_pod: bool = False) -> list[tuple[Container | None, Security]]:
+    """Return each container (None: the pod) and what it says; names are made for offenders only."""
+    spec = pod.spec
+    said: list[tuple[Container | None, Security]] = [
+        (one, one.security_context or NOTHING) for one in spec.all_containers()
+    ]
+    own = spec.security_context
+    return [(None, own), *said] if with_pod and own is not None else said
 
 
-def _securities(pod: Pod, *, with_pod: bool = False) -> Iterator[tuple[str, Security]]:
-    if with_pod and pod.spec.security_context is not None:
-        yield "the pod", pod.spec.security_context
-    for name, container in _containers(pod):
-        yield name, container.security_context or NOTHING
+def _name(one: Container | None) -> str:
+    return "the pod" if one is None else f"container {one.name}"

@@ -61,7 +61,8 @@ def workload_findings(
             *_ids(workload),
             *_duplicates(workload),
         )
-        yield from (Finding(rule, workload.title, text) for rule, text in texts_by_rule)
+        title = workload.title
+        yield from (Finding(rule, title, text) for rule, text in texts_by_rule)
     yield from _config_maps(deployed)
     yield from _namespaces(deployed)
 
