@@ -29,10 +29,9 @@ from release_gates.model.record import canonical, digest
 from release_gates.model.trust import Trust
 from release_gates.model.verdict import Verdict
 from release_gates.policy.load import policy_from_snapshot
-from release_gates.policy.mistake import Mistakes
 from release_gates.policy.selection import expected_in
 from release_gates.policy.snapshot import TOOL_KEY
-from release_gates.policy.trust import FILE, read_trust
+from release_gates.policy.trust import FILE, read_keys
 from release_gates.report.text import wrapped
 
 PATH = click.Path(path_type=Path, dir_okay=False)
@@ -218,20 +217,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _trust(project: Project, file: Path | None) -> Trust:
-    """Return the public keys of a file; every mistake in it is said."""
-    path = file or project.policy_dir / FILE
-    mistakes = Mistakes(str(path.parent))
-    try:
-        text = path.read_bytes()[:1_000_000].decode()
-    except (OSError, UnicodeError) as error:
-        raise TrustError(
-            f"{path}: the public keys cannot be read ({error}).",
-            slug="no-trust",
-            hint="Name them: --trust FILE.",
-        ) from None
-    trust = read_trust({FILE: text}, None, mistakes)
-    mistakes.raise_any()
-    return trust or Trust()
+    return read_keys(file or project.policy_dir / FILE)
 
 
 def _snapshot(made: Bundle, file: Path) -> dict[str, str]:

@@ -34,7 +34,9 @@ from release_gates.cli.project import project_from
 @click.option("--gate-policy", metavar="DIR", help="Folder of the policy (default: gates/).")
 @click.option("--gate-candidate", metavar="FILE", help="The release candidate (default: candidate.toml).")
 @click.option("--gate-ledger", metavar="URL", help="The ledger (default: .gates/ledger.db).")
-@click.option("--gate-checkpoint", metavar="FILE", help="Where the ledger was once: it has to hold that.")
+@click.option(
+    "--gate-checkpoint", metavar="PLACE", help="Where the ledger was once (FILE, git:PREFIX): it holds that."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.pass_context
 def program(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from release_gates.cli.project import Project, refusing
+from release_gates.cli.signing import KEY
 from release_gates.errors import LedgerError
+from release_gates.ledger.attestations.keys import read_key
 from release_gates.ledger.checkpoint import write_checkpoint
+from release_gates.ledger.notes import note_of
 from release_gates.ledger.postgresql.address import SCHEME
 from release_gates.ledger.postgresql.making import make_ledger
 
@@ -44,16 +48,22 @@ def init(project: Project, url: str | None, writer: str) -> None:
 
 
 @ledger.command()
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("place", required=False)
+@click.option("--key", "file", type=KEY, help="A machine's private key with the role checkpoint.")
 @click.pass_obj
 @refusing
-def checkpoint(project: Project, file: Path | None) -> None:
-    """Note number and digest of the ledger's last event in FILE (default: --gate-checkpoint).
+def checkpoint(project: Project, place: str | None, file: Path | None) -> None:
+    """Note number and digest of the ledger's last event in PLACE (default: --gate-checkpoint).
 
-    Keep it where those who write the ledger cannot: every command compares, and finds a rewound ledger.
+    PLACE is a file, or git:PREFIX for an annotated tag PREFIX-NUMBER in the project's repository. Keep it
+    where those who write the ledger cannot: every command compares, and finds a rewound ledger.
     """
-    path = file.absolute() if file is not None else project.checkpoint
-    if path is None:
-        raise click.UsageError("name a FILE, or set GATE_CHECKPOINT")
-    made = write_checkpoint(path, project.ledger(compare=path != project.checkpoint))
-    project.say(made, [f"{path.name}: event {made.seq}, {made.digest}"])
+    named = None if place is None else note_of(place, base=Path.cwd(), root=project.root)
+    note = project.checkpoint if named is None else named
+    if note is None:
+        raise click.UsageError("name a PLACE, or set GATE_CHECKPOINT")
+    signer = None if file is None else read_key(file, project.root)
+    ledger = project.ledger(compare=note != project.checkpoint)
+    made = write_checkpoint(note, ledger, project.trust(), now=datetime.now(UTC), signer=signer)
+    signed = f", signed by key {made.key.name}" if made.key else ""
+    project.say(made, [f"{made.name}: event {made.checkpoint.seq}, {made.checkpoint.digest}{signed}"])

@@ -92,8 +92,8 @@ def verify(project: Project, heads: tuple[str, ...], bundle: Path | None, trust:
         raise click.UsageError("--trust is for --bundle.")
     ledger = project.ledger(compare=False)
     damage = ledger.verify(heads=[*heads, *_seen_heads(project)])
-    if project.checkpoint is not None and not damage:  # of a damaged one, no event can be believed
-        damage = tuple(contradictions(project.checkpoint, ledger.events()))
+    if not damage and (noted := project.noted()) is not None:  # of a damaged one, no event can be believed
+        damage = tuple(contradictions(noted, ledger.events()))
     head = ledger.head()
     lines = [each.sentence for each in damage] or [f"the ledger is whole; head {head}"]
     data = {
@@ -124,6 +124,7 @@ def promote(project: Project, environment: str) -> None:
         now=datetime.now(UTC),
         root=project.root,
         heads=_seen_heads(project),
+        noted=project.noted(),
     )
     name = f"{candidate.name} {candidate.version} ({candidate.digest[:12]})"
     lines = [f"{name} is live in {environment} (event {event.seq})"]

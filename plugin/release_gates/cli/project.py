@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -17,13 +18,17 @@ import msgspec
 from release_gates import TOOL
 from release_gates.candidate.file import read_candidate
 from release_gates.errors import GateError, PolicyError
-from release_gates.ledger.checkpoint import check_checkpoint
+from release_gates.ledger.checkpoint import check_checkpoint, read_checkpoint
+from release_gates.ledger.notes import Note, note_of
 from release_gates.ledger.opening import open_ledger
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.checkpoint import Noted
 from release_gates.model.gate import EnvironmentPolicy, Policy
+from release_gates.model.trust import Trust
 from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.snapshot import read_snapshot
+from release_gates.policy.trust import FILE, read_keys
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -37,7 +42,7 @@ class Project:
     policy_dir: Path
     candidate_file: Path
     ledger_url: str | None
-    checkpoint: Path | None
+    checkpoint: Note | None
     json: bool
 
     @property
@@ -63,9 +68,20 @@ class Project:
         Where a checkpoint is named, the ledger has to hold what it says, unless the caller compares it.
         """
         ledger = open_ledger(self.ledger_url, base=Path.cwd(), state=self.state, create=create)
-        if compare and self.checkpoint is not None:
-            check_checkpoint(self.checkpoint, ledger.events())
+        if compare and (noted := self.noted()) is not None:
+            check_checkpoint(noted, ledger.events())
         return ledger
+
+    def trust(self) -> Trust:
+        """Return the public keys of the policy folder's ``trust.toml``, none where it is absent."""
+        path = self.policy_dir / FILE
+        return read_keys(path) if path.exists() else Trust()
+
+    def noted(self) -> Noted | None:
+        """Return the newest checkpoint, None where no place is named; ``LedgerError`` for none that counts."""
+        if self.checkpoint is None:
+            return None
+        return read_checkpoint(self.checkpoint, self.trust(), now=datetime.now(UTC))
 
     def say(self, data: object, lines: Iterable[str]) -> None:
         """Print ``data`` as JSON, or the lines for people."""
@@ -134,7 +150,7 @@ def project_from(
         policy_dir=_path(policy, "GATE_POLICY", root / "gates"),
         candidate_file=_path(candidate, "GATE_CANDIDATE", root / "candidate.toml"),
         ledger_url=ledger if ledger is not None else os.environ.get("GATE_LEDGER"),
-        checkpoint=None if seen is None else Path.cwd() / seen,
+        checkpoint=None if seen is None else note_of(seen, base=Path.cwd(), root=root),
         json=json,
     )
 

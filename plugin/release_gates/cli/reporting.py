@@ -227,6 +227,7 @@ def _stands(project: Project, events: tuple[Event, ...], view: RunView, *, local
             now=datetime.now(UTC),
             root=project.root,
             local=local,
+            noted=project.noted(),
         )
     except GateError as error:
         if error.slug == "already-live":

@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from release_gates.errors import LedgerError
+from release_gates.errors import LedgerError, TrustError
+from release_gates.ledger.attestations.checkpoints import (
+    ROLE,
+    asks_signed_checkpoints,
+    check_signed_checkpoint,
+    checkpoint_statement,
+)
+from release_gates.ledger.attestations.envelope import sealed
 from release_gates.ledger.chain import Damage, to_row
+from release_gates.ledger.notes import MOST_BYTES, Kept, Note, unreadable
 from release_gates.ledger.protocol import Ledger
+from release_gates.model.checkpoint import Checkpoint, Noted
 from release_gates.model.event import Event
 from release_gates.model.record import SCHEMA
+from release_gates.model.trust import Trust
 
-MOST_BYTES = 10_000
+if TYPE_CHECKING:
+    from securesystemslib.signer import CryptoSigner
 
-
-class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Number, time and digest of an event that was the ledger's last; the digest covers all before it."""
-
-    schema: int = SCHEMA
-    seq: Annotated[int, msgspec.Meta(ge=1)]
-    at: datetime
-    digest: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+_ENVELOPE = b'{"payload"'
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Return what a file says; ``LedgerError`` if it is absent or no checkpoint."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-        found = msgspec.json.decode(data, type=Checkpoint)
-        if found.schema != SCHEMA or len(data) > MOST_BYTES:
-            raise ValueError(f"it has schema {found.schema}; this version reads {SCHEMA}")
-    except (OSError, ValueError, RecursionError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise LedgerError(
-            f"{path}: cannot be read as a checkpoint ({why}).",
-            slug="checkpoint-unreadable",
-            hint="Bring it back from where it is kept; without it nobody knows if the ledger was rewound.",
-        ) from error
+def read_checkpoint(note: Note, trust: Trust, *, now: datetime) -> Noted:
+    """Return the newest checkpoint of a place; ``LedgerError`` if there is none, or none that counts.
+
+    One that is signed counts by its key. Where ``trust`` has a key for checkpoints, no other counts.
+    """
+    kept = note.newest()
+    if kept is None:
+        raise unreadable(note.name, "there is none")
+    found = _noted(kept, trust, now)
+    if kept.seq not in (None, found.checkpoint.seq):
+        raise unreadable(kept.name, f"it is of event {found.checkpoint.seq}: the tag was moved or copied")
     return found
 
 
-def contradictions(path: Path, events: Iterable[Event]) -> Iterator[Damage]:
-    """Yield how a whole chain contradicts the checkpoint in a file, if it does."""
-    seen = read_checkpoint(path)
-    last = 0
+def contradictions(noted: Noted, events: Iterable[Event]) -> Iterator[Damage]:
+    """Yield how a whole chain contradicts a checkpoint, if it does."""
+    seen, last = noted.checkpoint, 0
     for event in events:
         last = event.seq
         if last == seen.seq:
@@ -57,20 +54,20 @@ def contradictions(path: Path, events: Iterable[Event]) -> Iterator[Damage]:
             if digest != seen.digest:
                 yield Damage(
                     last,
-                    f"event {last} has the digest {digest[:16]}…, and {path.name} noted "
+                    f"event {last} has the digest {digest[:16]}…, and {noted.name} noted "
                     f"{seen.digest[:16]}… for it: the ledger was rebuilt, or is another one",
                 )
             return
     yield Damage(
         last + 1,
-        f"the ledger ends with event {last}, and {path.name} noted event {seen.seq} "
+        f"the ledger ends with event {last}, and {noted.name} noted event {seen.seq} "
         f"({seen.digest[:16]}…, {seen.at:%Y-%m-%d %H:%M} UTC): it was rewound, or is another one",
     )
 
 
-def check_checkpoint(path: Path, events: Iterable[Event]) -> None:
+def check_checkpoint(noted: Noted, events: Iterable[Event]) -> None:
     """Raise ``LedgerError`` if a ledger does not hold what a checkpoint noted."""
-    for found in contradictions(path, events):
+    for found in contradictions(noted, events):
         raise LedgerError(
             f"{found.sentence}.",
             slug="ledger-rewound",
@@ -78,10 +75,13 @@ def check_checkpoint(path: Path, events: Iterable[Event]) -> None:
         )
 
 
-def write_checkpoint(path: Path, ledger: Ledger) -> Checkpoint:
-    """Note where the ledger is now, in place of an older note that it still holds; else ``LedgerError``.
+def write_checkpoint(
+    note: Note, ledger: Ledger, trust: Trust, *, now: datetime, signer: CryptoSigner | None = None
+) -> Noted:
+    """Note where the ledger is now, beside or in place of an older note that it still holds.
 
-    The file is replaced as a whole, and only from a ledger without damage.
+    ``LedgerError`` for a ledger with damage, or a note that would not count: unsigned where signatures are
+    asked for, or of a key that may not.
     """
     for found in ledger.verify():
         raise LedgerError(
@@ -90,31 +90,61 @@ def write_checkpoint(path: Path, ledger: Ledger) -> Checkpoint:
             hint="`release-gates verify` names all; bring the ledger back from its backup.",
         )
     events = tuple(ledger.events())
-    if path.exists():
-        check_checkpoint(path, events)
+    if note.newest() is not None:
+        older = read_checkpoint(note, trust, now=now)
+        check_checkpoint(older, events)
+        if events[-1].seq == older.checkpoint.seq:
+            return older
     if not events:
         raise LedgerError(
             "the ledger has no event yet, so there is nothing to note.",
             slug="checkpoint-empty",
             hint="Begin it by `release-gates adopt`, `first-release` or a run.",
         )
-    made = Checkpoint(seq=events[-1].seq, at=events[-1].at, digest=to_row(events[-1]).digest)
-    _replace(path, msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n")
-    return made
+    made = Checkpoint(
+        seq=events[-1].seq,
+        at=events[-1].at,
+        digest=to_row(events[-1]).digest,
+        ledger=to_row(events[0]).digest,
+    )
+    data = _written(made, signer, now)
+    new = _noted(Kept(data, note.name), trust, now)
+    return msgspec.structs.replace(new, name=note.write(data, made.seq))
 
 
-def _replace(path: Path, data: bytes) -> None:
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with new.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
+def _written(made: Checkpoint, signer: CryptoSigner | None, now: datetime) -> bytes:
+    if signer is not None:
+        return sealed(checkpoint_statement(made, now), signer) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n"
+
+
+def _noted(kept: Kept, trust: Trust, now: datetime) -> Noted:
+    if len(kept.data) > MOST_BYTES:
+        raise unreadable(kept.name, f"it is longer than {MOST_BYTES} bytes")
+    if kept.data.startswith(_ENVELOPE):
+        try:
+            return check_signed_checkpoint(kept.data.removesuffix(b"\n"), kept.name, trust, now=now)
+        except TrustError as error:
+            raise LedgerError(
+                f"{kept.name}: the checkpoint does not count: {error.message}",
+                slug=error.slug,
+                hint=f"`ledger checkpoint --key KEYFILE`, by a machine's key with the role {ROLE}.",
+            ) from None
+    noted = Noted(checkpoint=_plain(kept), name=kept.name)
+    if asks_signed_checkpoints(trust):
         raise LedgerError(
-            f"{path}: the checkpoint cannot be written ({error.strerror or error}).",
-            slug="checkpoint-unwritable",
-            hint="Name a file in a folder where this user may write.",
-        ) from error
+            f"{kept.name}: the checkpoint is not signed, and gates/trust.toml names a key that signs them.",
+            slug="checkpoint-unsigned",
+            hint="`release-gates ledger checkpoint --key KEYFILE`, after somebody has seen that it is right.",
+        )
+    return noted
+
+
+def _plain(kept: Kept) -> Checkpoint:
+    try:
+        found = msgspec.json.decode(kept.data, type=Checkpoint)
+    except (ValueError, RecursionError) as error:
+        raise unreadable(kept.name, ascii(str(error)[:200])) from error
+    if found.schema != SCHEMA:
+        raise unreadable(kept.name, f"it has schema {found.schema}; this version reads {SCHEMA}")
+    return found

@@ -19,6 +19,7 @@ STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 VERIFICATION_SUMMARY = "https://slsa.dev/verification_summary/v1"
 RULES_APPROVAL = "urn:pytest-release-gates:rules-approval:v1"
+LEDGER_CHECKPOINT = "urn:pytest-release-gates:ledger-checkpoint:v1"
 PROMOTION_APPROVAL = "urn:pytest-release-gates:promotion-approval:v1"
 
 

@@ -72,6 +72,8 @@ class EnvironmentPolicy(Record, frozen=True, kw_only=True):
     mode: Mode = Mode.ENFORCE
     observe_until: date | None = None
     approved_rules: bool = False
+    checkpoint: bool = False
+    """Whether nothing enters without a checkpoint, outside of the ledger, that the ledger holds."""
     deploy: DeployPolicy = DeployPolicy()
     trust: Trust | None = None
     """Whose signatures count, None where the policy has no ``trust.toml``: then nobody signs."""

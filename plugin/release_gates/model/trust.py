@@ -14,6 +14,7 @@ HOLDER_OF: dict[str, Holder] = {
     "verdict": "machine",
     "rules": "person",
     "approval": "person",
+    "checkpoint": "machine",
 }
 """Each role of a key with who alone may have it: no machine approves, no person attests measurements."""
 

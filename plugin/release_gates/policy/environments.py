@@ -18,7 +18,7 @@ RESERVED = ("environments", "waivers", "defects", "trust")
 """Files in ``gates/`` with a meaning of their own, so that no environment may bear their names."""
 
 
-SETTINGS = ("attempts", "local_may_promote", "approved_rules", "max_waiver_days", "approvals")
+SETTINGS = ("attempts", "local_may_promote", "approved_rules", "checkpoint", "max_waiver_days", "approvals")
 
 
 class EnvironmentHead(NamedTuple):
@@ -33,6 +33,7 @@ class EnvironmentHead(NamedTuple):
     mode: Mode = Mode.ENFORCE
     observe_until: date | None = None
     approved_rules: bool = False
+    checkpoint: bool = False
 
 
 def read_path(snapshot: Snapshot, mistakes: Mistakes) -> tuple[EnvironmentHead, ...]:
@@ -92,6 +93,7 @@ def _heads(document: Table, names: tuple[str, ...]) -> list[tuple[str, Environme
             mode or Mode.ENFORCE,
             until,
             table.flag("approved_rules") is True,
+            checkpoint=table.flag("checkpoint") is True,
         )
         heads.append((name, head))
     return heads

@@ -112,6 +112,7 @@ def _environment(
         attempts=head.attempts,
         local_may_promote=head.local_may_promote,
         approved_rules=head.approved_rules,
+        checkpoint=head.checkpoint,
         max_waiver_days=head.max_waiver_days,
         approvals=head.approvals,
         approval_valid_for_s=head.approval_valid_for_s,

@@ -23,8 +23,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import get_args
 
+from release_gates.errors import TrustError
 from release_gates.model.person import is_full_name
 from release_gates.model.trust import HOLDER_OF, Holder, Trust, TrustedKey, is_weak
 from release_gates.policy.document import read_document
@@ -32,6 +34,7 @@ from release_gates.policy.mistake import Mistakes, suggestion
 from release_gates.policy.table import GATE_NAME, Table, is_name
 
 FILE = "trust.toml"
+MOST_BYTES = 1_000_000
 NEEDED = ("public", "holder", "roles", "valid_from", "valid_until")
 KEYS = (*NEEDED, "person", "environments")
 
@@ -59,6 +62,26 @@ def read_trust(
             table = Table(document.values["key"][key.name], document.at.key("key", key.name), mistakes)
             table.wrong("public", "stands twice: one key has one holder", "trust")
     return Trust(keys=keys)
+
+
+def read_keys(path: Path) -> Trust:
+    """Return the public keys of a file as it stands; ``TrustError`` or ``PolicyError`` says what is wrong."""
+    mistakes = Mistakes(str(path.parent))
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise ValueError(f"it is longer than {MOST_BYTES} bytes")
+        text = data.decode()
+    except (OSError, ValueError) as error:
+        raise TrustError(
+            f"{path}: the public keys cannot be read ({error}).",
+            slug="no-trust",
+            hint="Name them: --trust FILE.",
+        ) from None
+    trust = read_trust({FILE: text}, None, mistakes)
+    mistakes.raise_any()
+    return trust or Trust()
 
 
 def _refuse_identities(document: Table) -> None:

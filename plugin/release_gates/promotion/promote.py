@@ -12,6 +12,7 @@ from release_gates.errors import LedgerError, PromotionRefused
 from release_gates.ledger.history import ITS_OWN, RunView, live_in, runs
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.checkpoint import Noted
 from release_gates.model.event import Adopted, Approved, Event, FirstRelease, Promoted, RunInvalidated
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.person import same_person
@@ -26,6 +27,7 @@ from release_gates.promotion.checks import (
     check_verdict,
     newest_run,
 )
+from release_gates.promotion.noted import check_noted
 
 
 def promote(
@@ -38,13 +40,15 @@ def promote(
     now: datetime,
     root: Path,
     heads: Sequence[str] = (),
+    noted: Noted | None = None,
 ) -> Event:
     """Record that a candidate enters an environment, or refuse by ``PromotionRefused``.
 
     The newest run for exactly these digests and rules has to stand for a PROMOTE that is fresh, and the
     evidence that it was decided on has to be unchanged. Where the whole entry is only observed a HOLD stops
     nothing; the event says so, and what would have held. Checked and appended with nobody in between.
-    ``heads`` are digests of the ledger that were seen earlier; ``root`` is where evidence paths begin.
+    ``heads`` are digests of the ledger that were seen earlier, ``noted`` is its checkpoint, if one is named;
+    ``root`` is where evidence paths begin.
     """
     _check_by(by)
     check_candidate(candidate)
@@ -64,6 +68,7 @@ def promote(
             now=now,
             root=root,
             local=ledger.local,
+            noted=noted,
         )
         return Promoted(
             environment=environment.name,
@@ -85,6 +90,7 @@ def check_promotion(
     now: datetime,
     root: Path,
     local: bool,
+    noted: Noted | None = None,
 ) -> tuple[RunView, Verdict]:
     """Return the run and its verdict on which a candidate may enter now, or refuse as ``promote`` does."""
     run, verdict = check_ready(
@@ -96,6 +102,7 @@ def check_promotion(
         root=root,
         local=local,
     )
+    check_noted(environment, noted, events)
     check_approvals(events, run, verdict, environment, candidate, now=now)
     return run, verdict
 

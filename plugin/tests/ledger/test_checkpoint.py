@@ -14,8 +14,12 @@ from msgspec import json
 from release_gates.errors import LedgerError
 from release_gates.ledger.chain import to_row
 from release_gates.ledger.checkpoint import check_checkpoint, read_checkpoint, write_checkpoint
+from release_gates.ledger.notes import FileNote
+from release_gates.ledger.protocol import Ledger
 from release_gates.ledger.sqlite import SqliteLedger
+from release_gates.model.checkpoint import Checkpoint, Noted
 from release_gates.model.event import Event, FirstRelease
+from release_gates.model.trust import Trust
 from release_gates.testing import GateProject
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -42,15 +46,25 @@ def rewritten(store: Any, since: int, count: int) -> None:
     store.edit(*edits)
 
 
+def note(path: Path, ledger: Ledger) -> Checkpoint:
+    return write_checkpoint(FileNote(path), ledger, Trust(), now=NOW).checkpoint
+
+
+def read(path: Path) -> Noted:
+    return read_checkpoint(FileNote(path), Trust(), now=NOW)
+
+
 def test_what_grew_since_still_holds_it(store: Any, tmp_path: Path) -> None:
     path, ledger = tmp_path / "seen.json", store.open()
     fill(ledger, 3)
-    made = write_checkpoint(path, ledger)
-    assert (made.seq, made.digest) == (3, ledger.head())
-    assert read_checkpoint(path) == made
+    made = note(path, ledger)
+    first = to_row(next(iter(ledger.events()))).digest
+    assert (made.seq, made.digest, made.ledger) == (3, ledger.head(), first)
+    assert read(path).checkpoint == made
     ledger.append(fact(9), at=NOW + timedelta(minutes=1))
-    check_checkpoint(path, ledger.events())
-    assert write_checkpoint(path, ledger).seq == 4
+    check_checkpoint(read(path), ledger.events())
+    assert note(path, ledger).seq == 4
+    assert note(path, ledger).seq == 4
 
 
 @pytest.mark.parametrize(
@@ -59,38 +73,38 @@ def test_what_grew_since_still_holds_it(store: Any, tmp_path: Path) -> None:
 def test_rewound_and_rebuilt(store: Any, tmp_path: Path, since: int, count: int, said: str) -> None:
     path = tmp_path / "seen.json"
     fill(store.open(), 3)
-    write_checkpoint(path, store.open())
+    note(path, store.open())
     before = path.read_bytes()
     rewritten(store, since, count)
     ledger = store.open()
     assert ledger.verify() == ()
     with pytest.raises(LedgerError, match=rf"{said}.*ledger-rewound"):
-        check_checkpoint(path, ledger.events())
+        check_checkpoint(read(path), ledger.events())
     with pytest.raises(LedgerError, match="ledger-rewound"):
-        write_checkpoint(path, ledger)
+        note(path, ledger)
     assert path.read_bytes() == before
 
 
 def test_nothing_is_noted_of_an_empty_or_damaged_ledger(store: Any, tmp_path: Path) -> None:
     path = tmp_path / "seen.json"
     with pytest.raises(LedgerError, match="checkpoint-empty"):
-        write_checkpoint(path, store.open())
+        note(path, store.open())
     fill(store.open(), 2)
     store.edit("UPDATE EVENTS SET digest = 'ff' WHERE seq = 1")
     with pytest.raises(LedgerError, match="ledger-damaged"):
-        write_checkpoint(path, store.open())
+        note(path, store.open())
     assert not path.exists()
 
 
 def test_place_where_nothing_can_be_written(ledger: SqliteLedger, tmp_path: Path) -> None:
     fill(ledger, 1)
     with pytest.raises(LedgerError, match="checkpoint-unwritable"):
-        write_checkpoint(tmp_path / "absent" / "seen.json", ledger)
+        note(tmp_path / "absent" / "seen.json", ledger)
 
 
-def refused(path: Path) -> None:
-    with pytest.raises(LedgerError, match="checkpoint-unreadable"):
-        check_checkpoint(path, ())
+def refused(path: Path, slug: str = "checkpoint-unreadable") -> None:
+    with pytest.raises(LedgerError, match=slug):
+        read(path)
 
 
 def test_absent_and_foreign_files(tmp_path: Path) -> None:
@@ -99,7 +113,7 @@ def test_absent_and_foreign_files(tmp_path: Path) -> None:
     path = tmp_path / "seen.json"
     good = {"schema": 1, "seq": 1, "at": "2026-01-31T12:00:00Z", "digest": "a" * 64}
     path.write_bytes(json.encode(good))
-    assert read_checkpoint(path).seq == 1
+    assert read(path).checkpoint.seq == 1
     for change in (
         {"schema": 2},
         {"seq": 0},
@@ -108,6 +122,7 @@ def test_absent_and_foreign_files(tmp_path: Path) -> None:
         {"digest": ""},
         {"digest": "A" * 64},
         {"at": "yesterday"},
+        {"ledger": "a"},
         {"more": 1},
     ):
         path.write_bytes(json.encode({**good, **change}))
@@ -120,7 +135,7 @@ def test_absent_and_foreign_files(tmp_path: Path) -> None:
 def test_garbage_is_no_checkpoint(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "garbage.json"
     path.write_bytes(data)
-    refused(path)
+    refused(path, "checkpoint-unreadable|envelope-malformed")
 
 
 SUITE = """
