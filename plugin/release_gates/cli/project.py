@@ -51,8 +51,8 @@ class Project:
         return self.root / ".gates"
 
     def snapshot(self) -> dict[str, str]:
-        """Return the text of everything in the policy folder."""
-        return read_snapshot(self.policy_dir, tool=TOOL)
+        """Return the rules: the text of everything in the policy folder, the digests of what measures."""
+        return read_snapshot(self.policy_dir, tool=TOOL, root=self.root)
 
     def policy(self) -> Policy:
         """Return the policy; ``PolicyError`` lists every mistake."""

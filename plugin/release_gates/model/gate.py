@@ -92,7 +92,7 @@ def observed(part: GateSpec | EnvironmentPolicy, at: datetime) -> bool:
 class Policy(Record, frozen=True, kw_only=True):
     """All environments in the order of the promotion path, and the tests that each gate expects.
 
-    ``digest`` is the SHA-256 over everything in ``gates/``: a verdict holds for these rules only.
+    ``digest`` is the SHA-256 over ``gates/`` and what measures: a verdict holds for these rules only.
     """
 
     environments: tuple[EnvironmentPolicy, ...]

@@ -9,8 +9,10 @@ from release_gates.model.gate import AskedRole
 from release_gates.model.outcome import Mode
 from release_gates.policy.approvals import read_approvals
 from release_gates.policy.document import read_document
+from release_gates.policy.measuring import KEY
 from release_gates.policy.mistake import Mistakes, suggestion
 from release_gates.policy.modes import MODE_KEYS, read_mode
+from release_gates.policy.selection import read_patterns
 from release_gates.policy.snapshot import ENVIRONMENTS, Snapshot
 from release_gates.policy.table import Table, is_name
 
@@ -43,7 +45,8 @@ def read_path(snapshot: Snapshot, mistakes: Mistakes) -> tuple[EnvironmentHead, 
     if document is None:
         return ()
     document.refuse_schema()
-    document.refuse_unknown(("schema", "path", "environment"))
+    document.refuse_unknown(("schema", "path", "environment", KEY))
+    read_patterns(document, KEY)
     names = _names(document)
     heads = dict(_heads(document, names))
     return tuple(heads.get(name, EnvironmentHead(name)) for name in names)

@@ -227,7 +227,7 @@ def _check_effect(gate: GateSpec, parent: GateSpec | None, at: At, mistakes: Mis
 def _refuse_strange_files(names: list[str], snapshot: Snapshot, mistakes: Mistakes) -> None:
     known = {f"{name}.toml" for name in (*names, *RESERVED)}
     for file in snapshot:
-        if file.endswith(".toml") and file not in known:
+        if file.endswith(".toml") and not file.startswith("/") and file not in known:
             sentence = f"belongs to no environment on the path.{suggestion(PurePosixPath(file).stem, names)}"
             mistakes.add(At(file), sentence, "strange-file")
 

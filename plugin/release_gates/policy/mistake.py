@@ -75,6 +75,10 @@ class Mistakes:
             Mistake(file=file, place=place or str(at), value=shown, sentence=sentence, slug=slug)
         )
 
+    def add_outside(self, file: str, sentence: str, slug: str) -> None:
+        """Note what is wrong with a file of the project that does not lie in the policy folder."""
+        self.found.append(Mistake(file=file, sentence=sentence, slug=slug))
+
     def add_error(self, at: At, error: GateError, *, value: object = None) -> None:
         """Note what a pure function refused, with its own slug."""
         hint = f" {error.hint}" if error.hint else ""

@@ -70,13 +70,18 @@ def parse_pattern(text: str) -> Pattern:
 
 def read_select(table: Table) -> tuple[str, ...] | None:
     """Return the patterns of a gate's ``select``; every mistake is noted, and None if there is no list."""
-    value = table.values.get("select")
+    return read_patterns(table, "select")
+
+
+def read_patterns(table: Table, key: str) -> tuple[str, ...] | None:
+    """Return a list of patterns; every mistake is noted, and None if there is no list."""
+    value = table.values.get(key)
     if value is None:
         return None
     if not isinstance(value, list) or not value:
-        table.wrong("select", 'must be a list of patterns: ["tests/load/**"]', "select-pattern")
+        table.wrong(key, 'must be a list of patterns: ["tests/load/**"]', "select-pattern")
         return None
-    at = table.at.key("select")
+    at = table.at.key(key)
     for index, text in enumerate(value):
         place = at.key(str(index))
         if not isinstance(text, str):

@@ -1,8 +1,9 @@
-"""The policy folder as text: the only place of this package that reads files.
+"""The rules as text: the policy folder, and by digest the files that measure.
 
 A snapshot maps each path below the policy folder (``staging.toml``, ``expected/load.txt``) to the text of
-that file, and ``TOOL_KEY`` to the version of the tool that reads it. Its digest names the rules of a verdict,
-and a stored snapshot gives the same policy again after the folder has changed.
+that file, and ``TOOL_KEY`` to the version of the tool that reads it. Where the project's folder is known, it
+has the entries of ``policy.measuring`` too. Its digest names the rules of a verdict, and a stored snapshot
+gives the same policy again after the files have changed. Nothing else of this package reads files.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from release_gates.model.record import canonical
+from release_gates.policy.measuring import measuring
 from release_gates.policy.mistake import At, Mistakes
 
 Snapshot = dict[str, str]
@@ -25,8 +27,10 @@ LARGEST_BYTES = 64_000_000
 """Room for a list of half a million expected tests."""
 
 
-def read_snapshot(folder: Path, *, tool: str) -> Snapshot:
+def read_snapshot(folder: Path, *, tool: str, root: Path | None = None) -> Snapshot:
     """Return every file below the policy folder as text, with the tool's version.
+
+    With the project's folder ``root``: the rules in full, with the digests of the files that measure.
 
     Names that begin with a dot are left out: editors and file managers put them there, and nothing reads
     them. Links to files are followed, links to folders are mistakes. Raises PolicyMistakes for all files
@@ -34,6 +38,8 @@ def read_snapshot(folder: Path, *, tool: str) -> Snapshot:
     """
     mistakes = Mistakes(folder_name(folder))
     snapshot = gather(folder, tool=tool, mistakes=mistakes)
+    if root is not None:
+        snapshot |= measuring(root, snapshot, mistakes)
     mistakes.raise_any()
     return snapshot
 
@@ -44,6 +50,17 @@ def snapshot_digest(snapshot: Snapshot) -> str:
     Raises ValueError if a text holds half a surrogate pair, which no file in UTF-8 can.
     """
     return hashlib.sha256(canonical(snapshot)).hexdigest()
+
+
+def in_full(snapshot: Snapshot, folder: Path, root: Path) -> Snapshot:
+    """Return the snapshot of a policy folder with the digests of the files that measure.
+
+    Raises PolicyMistakes for what cannot be read.
+    """
+    mistakes = Mistakes(folder_name(folder))
+    full = snapshot | measuring(root, snapshot, mistakes)
+    mistakes.raise_any()
+    return full
 
 
 def folder_name(folder: Path) -> str:

@@ -13,7 +13,7 @@ from release_gates.candidate.file import read_candidate
 from release_gates.errors import GateError, PolicyError
 from release_gates.model.gate import EnvironmentPolicy, Policy
 from release_gates.policy.load import policy_from_snapshot
-from release_gates.policy.snapshot import read_snapshot
+from release_gates.policy.snapshot import in_full, read_snapshot, snapshot_digest
 from release_gates.session.briefing import BRIEFING, Briefing
 from release_gates.session.ending import NOT_PROVEN
 from release_gates.session.exclusive import register_exclusive
@@ -62,7 +62,10 @@ def _activate_controller(config: pytest.Config) -> None:
     else:
         from release_gates.session.beginning import begin  # ledger, judge and store: only where one decides
 
-        _register(config, begin(config, briefing, environment, snapshot))
+        full = in_full(snapshot, folder, config.rootpath)
+        policy = msgspec.structs.replace(policy, digest=snapshot_digest(full))
+        briefing = msgspec.structs.replace(briefing, policy=policy)
+        _register(config, begin(config, briefing, environment, full))
 
 
 def _register(config: pytest.Config, briefing: Briefing) -> None:
