@@ -40,8 +40,16 @@ def environment_schema() -> dict[str, Any]:
         },
         "required": ["schema"],
         "additionalProperties": False,
-        "$defs": {name: _closed(part) for name, part in parts.items()},
+        "$defs": {
+            name: _closed(_inheriting(part) if name in {kind.__name__ for kind in kinds.values()} else part)
+            for name, part in parts.items()
+        },
     }
+
+
+def _inheriting(part: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a probe's settings with nothing required: what is absent may be inherited."""
+    return {key: value for key, value in part.items() if key != "required"}
 
 
 def _closed(part: dict[str, Any]) -> dict[str, Any]:
