@@ -78,7 +78,7 @@ class Project:
         return read_keys(path) if path.exists() else Trust()
 
     def noted(self) -> Noted | None:
-        """Return the newest checkpoint, None where no place is named; ``LedgerError`` for none that counts."""
+        """Return the newest checkpoint, None where no place is named; ``LedgerError`` unless it counts."""
         if self.checkpoint is None:
             return None
         return read_checkpoint(self.checkpoint, self.trust(), now=datetime.now(UTC))
