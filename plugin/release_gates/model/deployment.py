@@ -39,7 +39,7 @@ class Change(Record, frozen=True, kw_only=True):
     """What one deployment is to change: ``candidate`` is to be live instead of ``previous``.
 
     ``deployment`` is its name in the ledger, the same when it is resumed. ``run`` is the run whose verdict
-    allows it, "" for a rollback; ``by`` is who asked for it.
+    allows it, "" for a rollback; ``by`` is who asked for it, ``approved_by`` who said yes.
     """
 
     deployment: str
@@ -49,3 +49,4 @@ class Change(Record, frozen=True, kw_only=True):
     previous: ReleaseCandidate | None
     run: str = ""
     by: str
+    approved_by: tuple[str, ...] = ()

@@ -115,6 +115,7 @@ class DeploymentStarted(Record, frozen=True, kw_only=True, tag_field="kind", tag
     run: str
     by: str
     reason: str
+    approved_by: tuple[str, ...] = ()
     executor: str
     steps: tuple[Step, ...]
     place: str
@@ -140,7 +141,10 @@ class DeploymentStep(Record, frozen=True, kw_only=True, tag_field="kind", tag="d
 
 
 class DeploymentUndone(Record, frozen=True, kw_only=True, tag_field="kind", tag="deployment_undone"):
-    """A deployment was taken back, and what was live before is verified to be live again."""
+    """A deployment was taken back, and what was live before is verified to be live again.
+
+    Or it ended before it changed anything; ``because`` says which.
+    """
 
     deployment: str
     environment: str

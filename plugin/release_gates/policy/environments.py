@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import NamedTuple
 
+from release_gates.model.deployment import DeployPolicy
 from release_gates.model.gate import AskedRole
 from release_gates.model.outcome import Mode
 from release_gates.policy.approvals import read_approvals
+from release_gates.policy.deploy import read_deploy
 from release_gates.policy.document import read_document
 from release_gates.policy.measuring import KEY
 from release_gates.policy.mistake import Mistakes, suggestion
@@ -20,7 +22,10 @@ RESERVED = ("environments", "waivers", "defects", "trust")
 """Files in ``gates/`` with a meaning of their own, so that no environment may bear their names."""
 
 
-SETTINGS = ("attempts", "local_may_promote", "approved_rules", "checkpoint", "max_waiver_days", "approvals")
+SETTINGS = (
+    *("attempts", "local_may_promote", "approved_rules", "checkpoint", "max_waiver_days", "approvals"),
+    "deploy",
+)
 
 
 class EnvironmentHead(NamedTuple):
@@ -36,6 +41,7 @@ class EnvironmentHead(NamedTuple):
     observe_until: date | None = None
     approved_rules: bool = False
     checkpoint: bool = False
+    deploy: DeployPolicy = DeployPolicy()
 
 
 def read_path(snapshot: Snapshot, mistakes: Mistakes) -> tuple[EnvironmentHead, ...]:
@@ -97,6 +103,7 @@ def _heads(document: Table, names: tuple[str, ...]) -> list[tuple[str, Environme
             until,
             table.flag("approved_rules") is True,
             checkpoint=table.flag("checkpoint") is True,
+            deploy=read_deploy(table),
         )
         heads.append((name, head))
     return heads

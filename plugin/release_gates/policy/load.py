@@ -112,6 +112,7 @@ def _environment(
         attempts=head.attempts,
         local_may_promote=head.local_may_promote,
         approved_rules=head.approved_rules,
+        deploy=head.deploy,
         checkpoint=head.checkpoint,
         max_waiver_days=head.max_waiver_days,
         approvals=head.approvals,

@@ -42,13 +42,8 @@ def check_approvals(
     if not environment.approvals:
         return
     _check_authors(candidate)
+    check_not_refused(events, run, verdict, environment, candidate)
     given = list(_answers(events, run, verdict, environment.name, candidate))
-    if refusal := next((fact for _, fact in given if fact.answer == "no"), None):
-        raise PromotionRefused(
-            f"{refusal.by} ({refusal.role}) refused the promotion on run {refusal.run}: {refusal.reason}.",
-            slug="approval-refused",
-            hint="Another verdict may be approved: mend it, and run the gate again.",
-        )
     counted = _counted(given, environment, candidate, now)
     short = [role for role in environment.approvals if len(counted.by_role.get(role.name, ())) < role.least]
     if short:
@@ -62,6 +57,37 @@ def check_approvals(
             slug="not-approved",
             hint=f"`release-gates approve {environment.name}`, by {_who(short)}; by no author.",
         )
+
+
+def check_not_refused(
+    events: Sequence[Event],
+    run: RunView,
+    verdict: Verdict,
+    environment: EnvironmentPolicy,
+    candidate: ReleaseCandidate,
+) -> None:
+    """Refuse where somebody said no to a promotion on exactly this verdict."""
+    given = _answers(events, run, verdict, environment.name, candidate)
+    if refusal := next((fact for _, fact in given if fact.answer == "no"), None):
+        raise PromotionRefused(
+            f"{refusal.by} ({refusal.role}) refused the promotion on run {refusal.run}: {refusal.reason}.",
+            slug="approval-refused",
+            hint="Another verdict may be approved: mend it, and run the gate again.",
+        )
+
+
+def approvers(
+    events: Sequence[Event],
+    run: RunView,
+    verdict: Verdict,
+    environment: EnvironmentPolicy,
+    candidate: ReleaseCandidate,
+    *,
+    now: datetime,
+) -> tuple[str, ...]:
+    """Return who said yes to exactly this verdict in a way that counts now."""
+    given = list(_answers(events, run, verdict, environment.name, candidate))
+    return tuple(_counted(given, environment, candidate, now).persons)
 
 
 def answer_to(

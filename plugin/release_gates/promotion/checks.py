@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from release_gates.errors import PromotionRefused
-from release_gates.ledger.history import RunView, failures, live_in, live_since
+from release_gates.ledger.history import RunView, failures, live_in, live_since, runs
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Event, PriorFailure
 from release_gates.model.gate import EnvironmentPolicy, observed
@@ -103,6 +103,30 @@ def check_no_failure(
                 hint="Mend it and measure the new candidate; or somebody else, with a reason, "
                 f"`release-gates invalidate {failure.run}`, then run the gate again.",
             )
+
+
+def check_still(
+    events: Sequence[Event], run: str, candidate: ReleaseCandidate, environment: str
+) -> tuple[RunView, Verdict]:
+    """Return on what a deployment was begun, unless it was invalidated or a gate failed since."""
+    own = [
+        view for view in runs(events) if view.started.run == run and view.started.environment == environment
+    ]
+    verdict = own[0].verdict if len(own) == 1 else None
+    if verdict is None or own[0].started.candidate.digest != candidate.digest:
+        raise PromotionRefused(
+            f"the ledger has no verdict of run '{run}' on {_name(candidate)}.",
+            slug="run-unfinished",
+            hint="`release-gates verify`.",
+        )
+    if own[0].invalidated:
+        raise PromotionRefused(
+            f"run {run} was invalidated since: {own[0].invalidated}.",
+            slug="run-invalidated",
+            hint=f"`release-gates run {environment}` again.",
+        )
+    check_no_failure(events, own[0], candidate, environment)
+    return own[0], verdict
 
 
 def check_evidence(run: RunView, verdict: Verdict, root: Path) -> None:

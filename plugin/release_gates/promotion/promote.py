@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from msgspec import UNSET, UnsetType, structs
+from msgspec import structs
 
 from release_gates.errors import LedgerError, PromotionRefused
 from release_gates.ledger.history import ITS_OWN, RunView, live_in, runs
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.checkpoint import Noted
-from release_gates.model.event import Adopted, Approved, Event, FirstRelease, Promoted, RunInvalidated
+from release_gates.model.event import Adopted, Approved, Event, FirstRelease, RunInvalidated
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.person import same_person
-from release_gates.model.verdict import Verdict, first_of
+from release_gates.model.verdict import Verdict
 from release_gates.promotion.approvals import answer_to, check_answer, check_approvals
 from release_gates.promotion.attested import asks_signature, check_rules_approved, check_signature
 from release_gates.promotion.checks import (
@@ -27,6 +27,8 @@ from release_gates.promotion.checks import (
     check_verdict,
     newest_run,
 )
+from release_gates.promotion.deployment import Clock
+from release_gates.promotion.entering import Entry, enter, resume_entry
 from release_gates.promotion.noted import check_noted
 
 
@@ -41,26 +43,22 @@ def promote(
     root: Path,
     heads: Sequence[str] = (),
     noted: Noted | None = None,
+    clock: Clock | None = None,
 ) -> Event:
-    """Record that a candidate enters an environment, or refuse by ``PromotionRefused``.
+    """Let a candidate enter an environment, or refuse by ``PromotionRefused``.
 
     The newest run for exactly these digests and rules has to stand for a PROMOTE that is fresh, and the
     evidence that it was decided on has to be unchanged. Where the whole entry is only observed a HOLD stops
     nothing; the event says so, and what would have held. Checked and appended with nobody in between.
     ``heads`` are digests of the ledger that were seen earlier, ``noted`` is its checkpoint, if one is named;
-    ``root`` is where evidence paths begin.
+    ``root`` is where evidence paths begin. ``clock`` tells the times of a deployment's steps; None: ``now``.
     """
     _check_by(by)
     check_candidate(candidate)
-    if damage := ledger.verify(heads=heads):
-        raise PromotionRefused(
-            f"the ledger is damaged: {damage[0].sentence} ({len(damage)} finding(s)).",
-            slug="ledger-damaged",
-            hint="`release-gates verify` names all; bring the ledger back from its backup.",
-        )
+    _check_whole(ledger, heads)
 
-    def checked(events: Sequence[Event]) -> Promoted:
-        run, verdict = check_promotion(
+    def checked(events: Sequence[Event]) -> tuple[RunView, Verdict]:
+        return check_promotion(
             events,
             environment=environment,
             candidate=candidate,
@@ -70,15 +68,35 @@ def promote(
             local=ledger.local,
             noted=noted,
         )
-        return Promoted(
-            environment=environment.name,
-            candidate=candidate,
-            run=run.started.run,
-            by=by.strip(),
-            observed=_observed(verdict),
-        )
 
-    return ledger.append_after(checked, at=now)
+    entry = Entry(environment=environment, candidate=candidate, by=by.strip(), root=root)
+    return enter(ledger, entry, checked, clock=clock or (lambda: now))
+
+
+def resume(
+    ledger: Ledger,
+    *,
+    environment: EnvironmentPolicy,
+    candidate: ReleaseCandidate,
+    by: str,
+    clock: Clock,
+    root: Path,
+    heads: Sequence[str] = (),
+) -> Event:
+    """Go on with the unfinished promotion of exactly this candidate; taken back where it failed since."""
+    _check_by(by)
+    _check_whole(ledger, heads)
+    entry = Entry(environment=environment, candidate=candidate, by=by.strip(), root=root)
+    return resume_entry(ledger, entry, clock=clock)
+
+
+def _check_whole(ledger: Ledger, heads: Sequence[str]) -> None:
+    if damage := ledger.verify(heads=heads):
+        raise PromotionRefused(
+            f"the ledger is damaged: {damage[0].sentence} ({len(damage)} finding(s)).",
+            slug="ledger-damaged",
+            hint="`release-gates verify` names all; bring the ledger back from its backup.",
+        )
 
 
 def check_promotion(
@@ -174,13 +192,6 @@ def answer(
         return fact
 
     return ledger.append_after(checked, at=now)
-
-
-def _observed(verdict: Verdict) -> str | UnsetType:
-    """Return what would have held, "" for nothing, UNSET where nothing was only observed."""
-    if not verdict.is_observed and not any(gate.is_observed for gate in verdict.gates):
-        return UNSET
-    return first_of(verdict.would_hold) if verdict.would_hold else ""
 
 
 def adopt(
