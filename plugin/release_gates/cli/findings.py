@@ -17,6 +17,7 @@ from release_gates.cli.parts import Part, check_age, part_for, read_source, writ
 from release_gates.cli.project import Project, width
 from release_gates.errors import EvidenceError, GateError, MeasurementError
 from release_gates.model.evidence import Source, TestRecord
+from release_gates.model.foreign import plain
 from release_gates.model.measurement import Attachment
 from release_gates.model.outcome import Outcome
 from release_gates.policy.settings import settings_for
@@ -38,7 +39,6 @@ from release_gates.probes.sarif.completeness import (
     names_commit,
 )
 from release_gates.probes.sarif.document import ToolRun, read_log
-from release_gates.probes.sarif.faults import plain
 from release_gates.probes.sarif.findings import Finding, findings_of
 from release_gates.probes.sarif.known import FOLDER, KnownFinding, known_after, read_known, render_known
 from release_gates.probes.sarif.places import Places

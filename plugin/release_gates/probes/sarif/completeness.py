@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+from release_gates.model.foreign import plain
 from release_gates.probes.sarif.document import Invocation, Notification, Tool, ToolRun
-from release_gates.probes.sarif.faults import contradiction, failed, not_run, other_source, plain
+from release_gates.probes.sarif.faults import contradiction, failed, not_run, other_source
 from release_gates.probes.sarif.places import Places
 
 LEAST_COMMIT = 7

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, NoReturn
 import msgspec
 
 from release_gates.errors import MeasurementError
-from release_gates.probes.sarif.faults import not_run, plain, unreadable
+from release_gates.model.foreign import plain
+from release_gates.probes.sarif.faults import not_run, unreadable
 
 VERSION = "2.1.0"
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from release_gates.errors import MeasurementError
 
-SHOWN = 80
-"""Longer texts are cut in a message, in characters."""
-
 
 def unreadable(file: str, place: str, problem: str) -> MeasurementError:
     """Return the error for a file that is torn, malformed, or not SARIF 2.1.0."""
@@ -45,13 +42,6 @@ def undecided(file: str, problem: str) -> MeasurementError:
         slug="findings-undecided",
         hint="Mend them, or record them by `release-gates import sarif … --accept-known`.",
     )
-
-
-def plain(text: str, most: int = SHOWN) -> str:
-    """Return a text of the file on one line, without control characters, at most ``most`` long."""
-    line = " ".join(text.split())
-    line = "".join(c if c.isprintable() else "?" for c in line[: most + 1])
-    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def _fault(file: str, place: str, problem: str, slug: str, hint: str) -> MeasurementError:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from release_gates.model.foreign import plain
 from release_gates.model.severity import Severity
 from release_gates.probes.sarif.completeness import check_index
 from release_gates.probes.sarif.document import Invocation, Level, Location, Region, Result, Rule, ToolRun
-from release_gates.probes.sarif.faults import contradiction, plain
+from release_gates.probes.sarif.faults import contradiction
 from release_gates.probes.sarif.places import Places
 from release_gates.probes.sarif.rules import Rules
 from release_gates.probes.sarif.severity import by_level, by_score, score_of, worst

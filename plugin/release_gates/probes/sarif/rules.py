@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from release_gates.model.foreign import plain
 from release_gates.probes.sarif.completeness import check_index
 from release_gates.probes.sarif.document import (
     Component,
@@ -13,7 +14,7 @@ from release_gates.probes.sarif.document import (
     RuleReference,
     ToolRun,
 )
-from release_gates.probes.sarif.faults import contradiction, plain
+from release_gates.probes.sarif.faults import contradiction
 
 NO_RULE = "(no rule)"
 

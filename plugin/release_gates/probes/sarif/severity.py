@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from release_gates.model.foreign import plain
 from release_gates.model.severity import Severity
 from release_gates.probes.sarif.document import Level
-from release_gates.probes.sarif.faults import plain, unreadable
+from release_gates.probes.sarif.faults import unreadable
 
 SCORE = "security-severity"
 """Property of a rule (GitHub's convention) or of a result: a CVSS score from 0.0 to 10.0."""

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from release_gates.errors import GateError, MeasurementError
+from release_gates.model.foreign import plain
 from release_gates.model.severity import Severity
 from release_gates.probes.terraform.catalogue import CATALOGUE, ids
-from release_gates.probes.terraform.faults import plain
 from release_gates.probes.terraform.judging import Report, judge_plan
 from release_gates.probes.terraform.plan import Plan, read_plan
 from release_gates.probes.terraform.program import invalid, unformatted

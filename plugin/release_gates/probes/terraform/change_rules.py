@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from release_gates.model.foreign import plain
 from release_gates.probes.terraform import access_rules, attributes, network_rules
-from release_gates.probes.terraform.faults import plain
 from release_gates.probes.terraform.plan import Plan, Resource, modules
 from release_gates.probes.terraform.rule import Doubt, Fault
 from release_gates.probes.terraform.settings import TerraformSettings, fits

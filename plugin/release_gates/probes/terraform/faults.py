@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from release_gates.errors import MeasurementError
 
-SHOWN = 80
-"""Longer texts are cut in a message, in characters."""
-
 
 def unreadable(file: str, place: str, problem: str) -> MeasurementError:
     """Return the error for a plan that is torn, no JSON, too large, or not of the form that is read."""
@@ -40,13 +37,6 @@ def unused(what: str, problem: str) -> MeasurementError:
         slug="terraform-unused-policy",
         hint="Correct it or take it out, so that it does not cover the next change.",
     )
-
-
-def plain(text: object, most: int = SHOWN) -> str:
-    """Return a foreign text on one line, without control characters, at most ``most`` long."""
-    line = " ".join(str(text)[: 4 * most].split())
-    line = "".join(c if c.isprintable() else "?" for c in line[: most + 1])
-    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def _fault(file: str, place: str, problem: str, slug: str, hint: str) -> MeasurementError:

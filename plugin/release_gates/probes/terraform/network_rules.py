@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
+from release_gates.model.foreign import plain
 from release_gates.probes.terraform.attributes import attribute_faults, unknown_value
-from release_gates.probes.terraform.faults import plain
 from release_gates.probes.terraform.links import is_declared
 from release_gates.probes.terraform.plan import Plan, Resource
 from release_gates.probes.terraform.rule import Doubt, Fault

@@ -10,7 +10,8 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
-from release_gates.probes.terraform.faults import not_whole, other_format, plain, unreadable
+from release_gates.model.foreign import plain
+from release_gates.probes.terraform.faults import not_whole, other_format, unreadable
 
 FORMATS = ("1.0", "1.1", "1.2")
 """Formats that are read; a newer one may tell of changes in places where nobody here looks."""

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from release_gates.errors import MeasurementError, ProbeUnavailable
-from release_gates.probes.terraform.faults import plain
+from release_gates.model.foreign import plain
 
 TIMEOUT_S = 120
 QUIET = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}

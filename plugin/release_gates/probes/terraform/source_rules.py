@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from release_gates.probes.terraform.faults import plain
+from release_gates.model.foreign import plain
 from release_gates.probes.terraform.plan import Plan, modules
 from release_gates.probes.terraform.rule import Doubt, Fault
 from release_gates.probes.terraform.sources import Sources

@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from release_gates.errors import MeasurementError, ProbeUnavailable
-from release_gates.probes.terraform.faults import plain, unreadable_source
+from release_gates.model.foreign import plain
+from release_gates.probes.terraform.faults import unreadable_source
 
 MOST_FILES = 2000
 MOST_BYTES = 1024 * 1024
