@@ -17,6 +17,8 @@ from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Event, Promoted
 from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.promotion.approvals import check_approvals
+from release_gates.promotion.soak import check_soak
+from release_gates.promotion.windows import window_sentence
 from release_gates.report.text import wrapped
 
 
@@ -32,13 +34,14 @@ def status(project: Project) -> None:
         row, gates = _status(environment.name, events), seen_red(environment, events, policy.digest)
         row["mode"] = _mode(environment, now)
         row["approvals"] = _approvals(environment, events, now)
+        row["soak"], row["window"] = _soak(environment, events, now), window_sentence(environment, now)
         waived = standing(policy, environment, now)
         rows.append({**row, "gates": gates, "waivers": waived})
         lines.append(f"{environment.name}: live is {row['live']}")
         for text in (
             *filter(None, (row["promoted"], row["mode"])),
             row["newest"],
-            *filter(None, (row["approvals"],)),
+            *filter(None, (row["approvals"], row["soak"], row["window"])),
             *waived,
             *(gate["sentence"] for gate in gates),
         ):
@@ -86,18 +89,38 @@ def _mode(environment: EnvironmentPolicy, now: datetime) -> str:
 
 def _approvals(environment: EnvironmentPolicy, events: Sequence[Event], now: datetime) -> str:
     """Return who has to say yes yet to what the newest run would promote; "" where nobody is asked."""
-    views = [view for view in runs(events) if view.started.environment == environment.name]
-    live = live_in(events, environment.name)
-    if not environment.approvals or not views or not views[-1].promotes:
-        return ""
-    view, candidate = views[-1], views[-1].started.candidate
-    if view.verdict is None or (live and live.candidate and live.candidate.digest == candidate.digest):
+    view = _entering(environment, events)
+    if not environment.approvals or view is None or view.verdict is None:
         return ""
     try:
-        check_approvals(events, view, view.verdict, environment, candidate, now=now)
+        check_approvals(events, view, view.verdict, environment, view.started.candidate, now=now)
     except PromotionRefused as refused:
         return str(refused.message)
     return "approved by everybody who is asked"
+
+
+def _soak(environment: EnvironmentPolicy, events: Sequence[Event], now: datetime) -> str:
+    """Return how long what is live in the environment before has to soak yet; "" where nobody asks."""
+    soak = environment.soak
+    before = live_in(events, soak.environment) if soak else None
+    if soak is None or before is None or before.candidate is None:
+        return ""
+    try:
+        check_soak(events, environment, before.candidate, now=now)
+    except PromotionRefused as refused:
+        return str(refused.message)
+    name = f"{before.candidate.name} {before.candidate.version}"
+    return f"{name} has soaked in {soak.environment} as long as is asked for"
+
+
+def _entering(environment: EnvironmentPolicy, events: Sequence[Event]) -> RunView | None:
+    """Return the newest run if it stands for a PROMOTE of what is not live there yet."""
+    views = [view for view in runs(events) if view.started.environment == environment.name]
+    live = live_in(events, environment.name)
+    if not views or not views[-1].promotes:
+        return None
+    digest = views[-1].started.candidate.digest
+    return None if live and live.candidate and live.candidate.digest == digest else views[-1]
 
 
 def _newest(view: RunView) -> str:

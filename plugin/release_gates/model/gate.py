@@ -10,6 +10,7 @@ from release_gates.model.deployment import DeployPolicy
 from release_gates.model.limit import LimitRule
 from release_gates.model.outcome import Effect, Mode, Severity
 from release_gates.model.record import Record
+from release_gates.model.timetable import Freeze, Soak, Window
 from release_gates.model.trust import Trust
 from release_gates.model.waiver import Waiver
 
@@ -77,6 +78,10 @@ class EnvironmentPolicy(Record, frozen=True, kw_only=True):
     deploy: DeployPolicy = DeployPolicy()
     trust: Trust | None = None
     """Whose signatures count, None where the policy has no ``trust.toml``: then nobody signs."""
+    windows: tuple[Window, ...] = ()
+    """One of them has to be open when a candidate enters; none of them is always."""
+    freezes: tuple[Freeze, ...] = ()
+    soak: Soak | None = None
 
     def gate(self, name: str) -> GateSpec | None:
         """Return the gate of that name, or None where this environment does not list it."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from release_gates.model.deployment import DeployPolicy
 from release_gates.model.gate import AskedRole
 from release_gates.model.outcome import Mode
+from release_gates.model.timetable import Soak, Window
 from release_gates.policy.approvals import read_approvals
 from release_gates.policy.deploy import read_deploy
 from release_gates.policy.document import read_document
@@ -17,14 +18,15 @@ from release_gates.policy.modes import MODE_KEYS, read_mode
 from release_gates.policy.selection import read_patterns
 from release_gates.policy.snapshot import ENVIRONMENTS, Snapshot
 from release_gates.policy.table import Table, is_name
+from release_gates.policy.windows import read_soak, read_windows
 
-RESERVED = ("environments", "waivers", "defects", "trust")
+RESERVED = ("environments", "waivers", "defects", "trust", "freezes")
 """Files in ``gates/`` with a meaning of their own, so that no environment may bear their names."""
 
 
 SETTINGS = (
     *("attempts", "local_may_promote", "approved_rules", "checkpoint", "max_waiver_days", "approvals"),
-    "deploy",
+    *("window", "soak", "deploy"),
 )
 
 
@@ -40,6 +42,8 @@ class EnvironmentHead(NamedTuple):
     mode: Mode = Mode.ENFORCE
     observe_until: date | None = None
     approved_rules: bool = False
+    windows: tuple[Window, ...] = ()
+    soak: Soak | None = None
     checkpoint: bool = False
     deploy: DeployPolicy = DeployPolicy()
 
@@ -102,6 +106,8 @@ def _heads(document: Table, names: tuple[str, ...]) -> list[tuple[str, Environme
             mode or Mode.ENFORCE,
             until,
             table.flag("approved_rules") is True,
+            read_windows(table),
+            read_soak(table, names[: names.index(name)] if name in names else ()),
             checkpoint=table.flag("checkpoint") is True,
             deploy=read_deploy(table),
         )

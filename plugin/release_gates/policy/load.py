@@ -11,6 +11,7 @@ from release_gates.model.outcome import Effect, Mode, Severity
 from release_gates.policy.document import read_document
 from release_gates.policy.environments import RESERVED, EnvironmentHead, read_path
 from release_gates.policy.expected import FOLDER, parse_expected
+from release_gates.policy.freezes import read_freezes
 from release_gates.policy.gates import (
     LIVE,
     GateDraft,
@@ -63,7 +64,11 @@ def _policy(snapshot: Snapshot, mistakes: Mistakes) -> Policy:
     digest = _digest(snapshot, mistakes)
     path = read_path(snapshot, mistakes)
     trust = read_trust(snapshot, [head.name for head in path] or None, mistakes)
-    environments = _environments(path, snapshot, mistakes) if path else ()
+    freezes = read_freezes(snapshot, [head.name for head in path] or None, mistakes)
+    environments = tuple(
+        structs.replace(each, freezes=tuple(f for f in freezes if each.name in f.environments))
+        for each in (_environments(path, snapshot, mistakes) if path else ())
+    )
     expected = _expected(environments, snapshot, mistakes) if path else {}
     if path:
         _refuse_strange_findings(environments, snapshot, mistakes)
@@ -112,14 +117,16 @@ def _environment(
         attempts=head.attempts,
         local_may_promote=head.local_may_promote,
         approved_rules=head.approved_rules,
-        deploy=head.deploy,
         checkpoint=head.checkpoint,
+        deploy=head.deploy,
         max_waiver_days=head.max_waiver_days,
         approvals=head.approvals,
         approval_valid_for_s=head.approval_valid_for_s,
         extends=extends,
         mode=head.mode,
         observe_until=head.observe_until,
+        windows=head.windows,
+        soak=head.soak,
     )
 
 

@@ -30,6 +30,8 @@ from release_gates.promotion.checks import (
 from release_gates.promotion.deployment import Clock
 from release_gates.promotion.entering import Entry, enter, resume_entry
 from release_gates.promotion.noted import check_noted
+from release_gates.promotion.soak import check_soak
+from release_gates.promotion.windows import check_window
 
 
 def promote(
@@ -122,6 +124,8 @@ def check_promotion(
     )
     check_noted(environment, noted, events)
     check_approvals(events, run, verdict, environment, candidate, now=now)
+    check_soak(events, environment, candidate, now=now)
+    check_window(environment, now=now)
     return run, verdict
 
 

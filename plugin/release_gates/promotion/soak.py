@@ -1,0 +1,121 @@
+"""Soak: how long a candidate has been live, unbroken and verified, in an earlier environment.
+
+By the ledger alone. It counts from the latest of: the event since which these digests are live there, the
+first PROMOTE of that entry that still stands, the last deployment there that was taken back. Whatever else is
+live in between ends it. A FAIL of these digests there forbids it, unless somebody else invalidated that run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from release_gates.errors import PromotionRefused
+from release_gates.ledger.history import failures, runs
+from release_gates.model.candidate import ReleaseCandidate
+from release_gates.model.event import (
+    Adopted,
+    DeploymentStarted,
+    DeploymentUndone,
+    Event,
+    FirstRelease,
+    Promoted,
+    RolledBack,
+)
+from release_gates.model.gate import EnvironmentPolicy
+from release_gates.model.timetable import Soak
+
+
+def check_soak(
+    events: Sequence[Event], environment: EnvironmentPolicy, candidate: ReleaseCandidate, *, now: datetime
+) -> None:
+    """Refuse unless the candidate has soaked as the environment asks; say how much time is left."""
+    soak = environment.soak
+    if soak is None:
+        return
+    what = f"{candidate.name} {candidate.version} ({candidate.digest[:12]})"
+    asked = f"{environment.name} asks for {_long(soak.for_s)} in {soak.environment}"
+    live = _live_since(events, soak.environment, candidate, asked, what)
+    since = max(live, _verified_since(events, soak, candidate, asked, what))
+    left = soak.for_s - (now - since).total_seconds()
+    if left > 0:
+        ends = (since + timedelta(seconds=soak.for_s)).astimezone(UTC)
+        raise PromotionRefused(
+            f"{what} is live and verified in {soak.environment} since {since:%Y-%m-%d %H:%M:%S} UTC, and "
+            f"{asked}: {_long(left)} left.",
+            slug="soak-unfinished",
+            hint=f"It ends at {ends:%Y-%m-%d %H:%M:%S} UTC.",
+        )
+
+
+def _live_since(
+    events: Sequence[Event], place: str, candidate: ReleaseCandidate, asked: str, what: str
+) -> datetime:
+    """Return since when a candidate is live, or refuse; a deployment that was taken back begins it anew."""
+    live, since = "", None
+    moving: dict[str, DeploymentStarted] = {}
+    for event in events:
+        fact = event.fact
+        if isinstance(fact, DeploymentStarted) and fact.environment == place:
+            moving[fact.deployment] = fact
+        elif isinstance(fact, DeploymentUndone) and fact.environment == place:
+            moving.pop(fact.deployment, None)
+            since = event.at
+        elif isinstance(fact, (Adopted, Promoted, RolledBack, FirstRelease)) and fact.environment == place:
+            digest = "" if isinstance(fact, FirstRelease) else fact.candidate.digest
+            goes_on = digest == live and isinstance(fact, Adopted) and not moving
+            since = since if goes_on else event.at
+            live = digest
+            moving.clear()
+    if moving:
+        by = next(iter(moving.values())).by
+        raise PromotionRefused(
+            f"{by} is changing what is live in {place}, and {asked}.",
+            slug="soak-not-live",
+            hint="`release-gates status` shows when that has ended.",
+        )
+    if since is None or live != candidate.digest:
+        raise PromotionRefused(
+            f"{what} is not live in {place}, and {asked}.",
+            slug="soak-not-live",
+            hint=f"`release-gates promote --to {place}` begins it.",
+        )
+    return since
+
+
+def _verified_since(
+    events: Sequence[Event], soak: Soak, candidate: ReleaseCandidate, asked: str, what: str
+) -> datetime:
+    """Return when the first PROMOTE that still stands was decided there, or refuse."""
+    place, digest = soak.environment, candidate.digest
+    failed = next((each for _, each in failures(events, candidate=digest, environment=place)), None)
+    if failed is not None:
+        raise PromotionRefused(
+            f"{what} is live in {place}, where gate {failed.gate} failed for these digests in run "
+            f"{failed.run}: {failed.because}; {asked}.",
+            slug="soak-not-verified",
+            hint="Mend it, and begin with the new candidate.",
+        )
+    decided = [
+        view.verdict.decided
+        for view in runs(events)
+        if view.promotes
+        and view.verdict is not None
+        and (view.started.environment, view.started.candidate.digest) == (place, digest)
+    ]
+    if not decided:
+        raise PromotionRefused(
+            f"{what} is live in {place}, and no run there stands for a PROMOTE of it; {asked}, verified.",
+            slug="soak-not-verified",
+            hint=f"`release-gates run {place}` measures it; the soak counts from its PROMOTE.",
+        )
+    return min(decided)
+
+
+def _long(seconds: float) -> str:
+    """Return a duration for people; odd seconds are rounded up to a minute."""
+    minutes = -int(-seconds // 60)
+    hours, rest = divmod(minutes, 60)
+    if not hours:
+        return f"{rest} min"
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
