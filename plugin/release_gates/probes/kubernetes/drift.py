@@ -84,14 +84,15 @@ def _unread(one: Object, sides: Sides) -> str:
         return f"policy does not have the namespace {one.namespace} read"
     groups = {path.rpartition("/")[0].rpartition("/")[0] + "/" + _last(path) for path in sides.read}
     prefix = f"apis/{one.group}" if one.group else "api"
-    return "" if f"{prefix}/{_plural(one.kind)}" in groups else "objects of its kind are not read"
+    return "" if f"{prefix}/{plural(one.kind)}" in groups else "objects of its kind are not read"
 
 
 def _last(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _plural(kind: str) -> str:
+def plural(kind: str) -> str:
+    """Return the name of a kind's resource in paths."""
     name = kind.lower()
     if name.endswith("y"):
         return f"{name[:-1]}ies"

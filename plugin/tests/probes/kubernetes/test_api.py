@@ -1,25 +1,20 @@
-"""The official client against an API server on loopback: whole lists or an error, whatever the server does.
+"""The official client against kmock: whole lists or an error, whatever the server does.
 
-The server knows lists, pages and every fault that a real one was seen to have; it knows no semantics. It is
-reached by a kubeconfig only.
+No server but kmock lets itself be told to fail. What any server shows is in ``test_cluster.py``.
 """
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
 
+from fixtures.kubernetes_api import KubernetesApi, kubeconfig
 from release_gates.errors import MeasurementError
 from release_gates.probes.kubernetes.api import NAMESPACED, OF_CLUSTER, Reader
 from release_gates.probes.kubernetes.live_rules import live_findings
@@ -28,7 +23,6 @@ from release_gates.probes.kubernetes.settings import LiveCluster
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DIGEST = "ab" * 32
-Answer = tuple[int, dict[str, str], bytes]
 
 POD: dict[str, Any] = {
     "metadata": {
@@ -61,139 +55,70 @@ STATEFUL_SET: dict[str, Any] = {
         "availableReplicas": 1,
     },
 }
-KINDS = {"pods": "Pod", "statefulsets": "StatefulSet", "poddisruptionbudgets": "PodDisruptionBudget"}
-
-
-class Cluster:
-    """Objects by plural, and faults by path: functions that are asked before."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, list[dict[str, Any]]] = {"pods": [POD], "statefulsets": [STATEFUL_SET]}
-        self.faults: dict[str, Callable[[dict[str, str]], Answer | None]] = {}
-        self.asked: list[str] = []
-        self.page = 2
-
-    def answer(self, path: str, query: dict[str, str]) -> Answer:
-        self.asked.append(path)
-        plural = path.rpartition("/")[2]
-        said = self.faults[plural](query) if plural in self.faults else None
-        if said is not None:
-            return said
-        if path == "/api/v1/namespaces/trading":
-            return (
-                200,
-                {},
-                json.dumps(
-                    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "trading"}}
-                ).encode(),
-            )
-        start = int(query.get("continue", "0"))
-        every = self.objects.get(plural, [])
-        version = path.split("/namespaces/", maxsplit=1)[0].removeprefix("/apis/").removeprefix("/api/")
-        more = str(start + self.page) if start + self.page < len(every) else ""
-        kind = KINDS.get(plural, "Thing")
-        body = {
-            "apiVersion": version,
-            "kind": f"{kind}List",
-            "metadata": {"continue": more},
-            "items": every[start : start + self.page],
-        }
-        return 200, {}, json.dumps(body).encode()
-
-
-@contextmanager
-def serving(cluster: Cluster) -> Iterator[int]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            split = urlsplit(self.path)
-            status, headers, body = cluster.answer(
-                split.path, {key: values[0] for key, values in parse_qs(split.query).items()}
-            )
-            self.send_response(status)
-            self.send_header("Content-Length", headers.pop("Content-Length", str(len(body))))
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+ASKED = 1 + len(NAMESPACED) + len(OF_CLUSTER)
 
 
 @pytest.fixture
-def cluster() -> Cluster:
-    return Cluster()
+def reader(api: KubernetesApi, tmp_path: Path) -> Iterator[Reader]:
+    api.page = 2
+    api.put({**named("Pod"), **POD}, {**named("StatefulSet"), **STATEFUL_SET})
+    path = str(kubeconfig(tmp_path / "config", api.port, context="wrong"))
+    live = LiveCluster(namespaces=["trading"], kubeconfig=path, context="test", timeout="1 s")
+    opened = Reader(live, sleep=lambda seconds: None)
+    yield opened
+    opened.close()
 
 
-@pytest.fixture
-def reader(cluster: Cluster, tmp_path: Path) -> Iterator[Reader]:
-    with serving(cluster) as port:
-        kubeconfig = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "wrong",
-            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-            "users": [{"name": "u", "user": {"token": "secret-token"}}],
-            "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
-        }
-        (tmp_path / "config").write_text(json.dumps(kubeconfig))
-        opened = Reader(
-            LiveCluster(
-                namespaces=["trading"], kubeconfig=str(tmp_path / "config"), context="test", timeout="1 s"
-            ),
-            sleep=lambda seconds: None,
-        )
-        yield opened
-        opened.close()
+def named(kind: str) -> dict[str, str]:
+    return {"apiVersion": "v1" if kind == "Pod" else "apps/v1", "kind": kind}
+
+
+def pods(api: KubernetesApi, count: int) -> None:
+    """Have so many pods instead of the one."""
+    api.take("Pod", "trading", "engine-0")
+    for number in range(count):
+        api.put({**named("Pod"), **POD, "metadata": {"name": f"p{number}", "namespace": "trading"}})
 
 
 def read(reader: Reader) -> Deployed:
     return deployed(list(reader.read()), namespace="trading", live=True)
 
 
-def test_everything_is_read_with_its_kind(reader: Reader, cluster: Cluster) -> None:
+def test_everything_is_read_with_its_kind(reader: Reader, api: KubernetesApi) -> None:
     found = read(reader)
     assert {one.title for one in found.objects} == {
         "Namespace/trading",
         "Pod/trading/engine-0",
         "StatefulSet/trading/engine",
     }
-    assert len(cluster.asked) == 1 + len(NAMESPACED) + len(OF_CLUSTER)
+    assert len(api.asked) == ASKED
     assert live_findings_of(found) == []
 
 
-def test_pages_are_joined(reader: Reader, cluster: Cluster) -> None:
-    cluster.objects["pods"] = [{**POD, "metadata": {"name": f"p{number}"}} for number in range(7)]
+def test_pages_are_joined(reader: Reader, api: KubernetesApi) -> None:
+    pods(api, 7)
     assert [one.name for one in read(reader).of_kind("Pod")] == [f"p{number}" for number in range(7)]
 
 
-def test_a_page_that_expired_begins_the_list_again(reader: Reader, cluster: Cluster) -> None:
-    cluster.objects["pods"] = [{**POD, "metadata": {"name": f"p{number}"}} for number in range(5)]
-    gone = iter([(410, {}, b"{}")])
-    cluster.faults["pods"] = lambda query: next(gone, None) if query.get("continue") == "2" else None
+def test_a_page_that_expired_begins_the_list_again(reader: Reader, api: KubernetesApi) -> None:
+    pods(api, 5)
+    api.answer("pods", (410, {}, b"{}"), query={"continue": "2"})
     assert len(list(read(reader).of_kind("Pod"))) == 5
 
 
-def test_a_list_that_never_ends_is_an_error(reader: Reader, cluster: Cluster) -> None:
-    cluster.objects["pods"] = [{**POD, "metadata": {"name": f"p{number}"}} for number in range(5)]
-    cluster.faults["pods"] = lambda query: (410, {}, b"{}") if "continue" in query else None
+def test_a_list_that_never_ends_is_an_error(reader: Reader, api: KubernetesApi) -> None:
+    pods(api, 5)
+    api.always("pods", (410, {}, b"{}"), query={"continue": "2"})
     with pytest.raises(MeasurementError, match="changed 3 times"):
         read(reader)
 
 
-def test_a_busy_server_is_asked_again(reader: Reader, cluster: Cluster) -> None:
-    busy = iter([(429, {"Retry-After": "1"}, b""), (500, {}, b"")])
-    cluster.faults["pods"] = lambda _: next(busy, None)
+def test_a_busy_server_is_asked_again(reader: Reader, api: KubernetesApi) -> None:
+    waited: list[float] = []
+    reader._sleep = waited.append
+    api.answer("pods", (429, {"Retry-After": "3"}, b""), (500, {"Retry-After": "600"}, b""))
     assert len(list(read(reader).of_kind("Pod"))) == 1
+    assert waited == [3.0, 5.0]  # what the server asks for, but no longer than that
 
 
 @pytest.mark.parametrize(
@@ -210,8 +135,8 @@ def test_a_busy_server_is_asked_again(reader: Reader, cluster: Cluster) -> None:
         (302, "answer"),
     ],
 )
-def test_a_server_that_says_no(reader: Reader, cluster: Cluster, status: int, slug: str) -> None:
-    cluster.faults["networkpolicies"] = lambda _: (status, {}, b"")
+def test_a_server_that_says_no(reader: Reader, api: KubernetesApi, status: int, slug: str) -> None:
+    api.always("networkpolicies", (status, {}, b""))
     with pytest.raises(MeasurementError, match=rf"networkpolicies: .*kubernetes-api-{slug}"):
         read(reader)
 
@@ -232,39 +157,29 @@ def test_a_server_that_says_no(reader: Reader, cluster: Cluster, status: int, sl
     ],
 )
 def test_an_answer_that_is_no_whole_list(
-    reader: Reader, cluster: Cluster, headers: dict[str, str], body: bytes
+    reader: Reader, api: KubernetesApi, headers: dict[str, str], body: bytes
 ) -> None:
-    cluster.faults["pods"] = lambda _: (200, dict(headers), body)
+    api.always("pods", (200, headers, body))
     with pytest.raises(MeasurementError, match="kubernetes-api-answer"):
         read(reader)
 
 
-def test_a_server_that_does_not_answer_in_time(reader: Reader, cluster: Cluster) -> None:
-    released = threading.Event()
-
-    def hang(_: dict[str, str]) -> Answer:
-        released.wait(20)
-        return 200, {}, b"{}"
-
-    cluster.faults["pods"] = hang
+def test_a_server_that_does_not_answer_in_time(reader: Reader, api: KubernetesApi) -> None:
+    api.hang("pods")
     started = time.monotonic()
-    with pytest.raises(MeasurementError, match="kubernetes-api-answer"):
+    with pytest.raises(MeasurementError, match=r"Read timed out.*kubernetes-api-answer"):
         read(reader)
-    released.set()
     assert time.monotonic() - started < 15
 
 
+def test_a_connection_that_breaks_in_the_middle(reader: Reader, api: KubernetesApi) -> None:
+    api.cut("pods", b'{"kind": "PodList", "items": []')
+    with pytest.raises(MeasurementError, match=r"Connection broken.*kubernetes-api-answer"):
+        read(reader)
+
+
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:
-    (tmp_path / "config").write_text(
-        json.dumps(
-            {
-                "current-context": "x",
-                "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
-                "users": [{"name": "u", "user": {}}],
-                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-            }
-        )
-    )
+    kubeconfig(tmp_path / "config", 1)
     reader = Reader(LiveCluster(namespaces=["a"], kubeconfig=str(tmp_path / "config")), sleep=lambda _: None)
     with pytest.raises(MeasurementError, match="kubernetes-api-answer"):
         list(reader.read())

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.kubernetes_api import KubernetesApi, kubeconfig
 from fixtures.trading_system.deploy.plan import FOLDER, plan_artifacts
 from fixtures.trading_system.deploy.render import manifest_artifacts
 from release_gates.testing import GateProject
-
-from .test_api import Cluster, serving
 
 
 @pytest.fixture
@@ -44,16 +43,13 @@ def test_manifests_that_cannot_be_judged(text: str, status: int, project: GatePr
     assert project.cli("audit", "manifests", "x.yaml", "--version", "9").status == 2
 
 
-def test_a_cluster_is_read_by_its_kubeconfig(tmp_path: Path, project: GateProject) -> None:
-    with serving(Cluster()) as port:
-        kubeconfig = {
-            "current-context": "test",
-            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-            "users": [{"name": "u", "user": {}}],
-            "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
-        }
-        (tmp_path / "config").write_text(json.dumps(kubeconfig))
-        done = project.cli("audit", "cluster", "--namespace", "trading", "--kubeconfig", "config")
+def test_a_cluster_is_read_by_its_kubeconfig(
+    tmp_path: Path, project: GateProject, api: KubernetesApi
+) -> None:
+    pod = {"name": "a", "namespace": "trading"}
+    api.put({"apiVersion": "v1", "kind": "Pod", "metadata": pod, "spec": {"containers": [{"name": "c"}]}})
+    kubeconfig(tmp_path / "config", api.port)
+    done = project.cli("audit", "cluster", "--namespace", "trading", "--kubeconfig", "config")
     assert done.status == 1
     assert "NP02 Namespace/trading" in done.output
     assert project.cli("audit", "cluster", "--namespace", "trading", "--kubeconfig", "absent").status == 2

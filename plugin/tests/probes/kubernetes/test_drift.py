@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fixtures.kubernetes_api import KubernetesApi, kubeconfig, kubernetes_api
 from plugin.tests.probes.kubernetes import test_api as api
 from plugin.tests.probes.kubernetes import test_rules as rules
 from release_gates.errors import MeasurementError
@@ -288,17 +290,6 @@ def test_nothing_that_is_served_breaks_the_comparison(declared: dict[str, Any], 
     assert different(text, copy.deepcopy(text)) == []
 
 
-def kubeconfig(folder: Path, port: int) -> str:
-    said = {
-        "current-context": "x",
-        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-        "users": [{"name": "u", "user": {}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-    }
-    (folder / "config").write_text(json.dumps(said))
-    return str(folder / "config")
-
-
 class Gate:
     """A gate with manifests in a folder and a cluster behind a kubeconfig."""
 
@@ -307,7 +298,7 @@ class Gate:
     def __init__(self, folder: Path, port: int, **changed: Any) -> None:
         self.rootdir = folder
         self.candidate = self
-        live = {**CLUSTER, "kubeconfig": kubeconfig(folder, port)}
+        live = {**CLUSTER, "kubeconfig": str(kubeconfig(folder / "config", port))}
         self.policy = rules.settings(cluster=live, **{"manifests": ["deploy.json"], **changed})
         self.measured: dict[str, float] = {}
 
@@ -321,36 +312,28 @@ class Gate:
         self.measured[name] = value
 
 
-def cluster_of(objects: list[dict[str, Any]]) -> api.Cluster:
-    cluster = api.Cluster()
-    plurals = {path.rpartition("/")[2] for path in READ}
-    cluster.objects = {plural: [] for plural in plurals}
-    for one in objects:
-        kind = one["kind"].lower()
-        names = {f"{kind}s", f"{kind}es", f"{kind[:-1]}ies"} & plurals
-        for name in names:
-            cluster.objects[name].append(one)
-    said = {key: value for key, value in rules.KUBELET.items() if key not in {"kind", "apiVersion"}}
-    cluster.faults["configz"] = lambda _: (200, {}, json.dumps({"kubeletconfig": said}).encode())
-    return cluster
+@contextmanager
+def serving(objects: list[dict[str, Any]], status: int = 200, said: object = None) -> Iterator[KubernetesApi]:
+    """Serve a namespace and the kubelet of its node, which says something else if it is told to."""
+    with kubernetes_api() as server:
+        server.put(*objects)
+        body = {"kubeletconfig": rules.KUBELET} if said is None else said
+        server.always("configz", (status, {}, json.dumps(body).encode()))
+        yield server
 
 
 def test_a_real_read_of_a_cluster_is_compared_with_the_manifests(tmp_path: Path) -> None:
-    cluster, declared = cluster_of(served()), copy.deepcopy(rules.GOOD)
-    space = found(declared, "Namespace/trading")
     (tmp_path / "deploy.json").write_text(
-        json.dumps(
-            {"apiVersion": "v1", "kind": "List", "items": [one for one in declared if one is not space]}
-        )
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": rules.GOOD})
     )
-    cluster.faults["trading"] = lambda _: (200, {}, json.dumps({**space, "status": {}}).encode())
-    with api.serving(cluster) as port:
-        GateKubernetes(Gate(tmp_path, port)).check("LV")
-        cluster.objects["configmaps"][0]["data"]["added"] = "by hand"  # not set by the manifest
-        GateKubernetes(Gate(tmp_path, port)).check("LV")
-        first = next(iter(cluster.objects["configmaps"][0]["data"]))
-        cluster.objects["configmaps"][0]["data"][first] = "by hand"
-        gate = Gate(tmp_path, port)
+    with serving(served()) as cluster:
+        GateKubernetes(Gate(tmp_path, cluster.port)).check("LV")
+        settings = found(served(), "ConfigMap/order-gateway")
+        added = {**settings, "data": {**settings["data"], "added": "by hand"}}  # not set by the manifest
+        cluster.put(added)
+        GateKubernetes(Gate(tmp_path, cluster.port)).check("LV")
+        cluster.put({**settings, "data": dict.fromkeys(settings["data"], "by hand")})
+        gate = Gate(tmp_path, cluster.port)
         probe = GateKubernetes(gate)
         with pytest.raises(AssertionError, match=r"LV07 ConfigMap/trading/order-gateway: data\."):
             probe.check("LV")
@@ -360,11 +343,8 @@ def test_a_real_read_of_a_cluster_is_compared_with_the_manifests(tmp_path: Path)
 
 def test_manifests_that_are_empty_are_no_agreement(tmp_path: Path) -> None:
     (tmp_path / "deploy.json").write_text('{"apiVersion": "v1", "kind": "List", "items": []}')
-    with (
-        api.serving(cluster_of(served())) as port,
-        pytest.raises(MeasurementError, match="cannot be compared"),
-    ):
-        GateKubernetes(Gate(tmp_path, port)).check("PSS")
+    with serving(served()) as cluster, pytest.raises(MeasurementError, match="cannot be compared"):
+        GateKubernetes(Gate(tmp_path, cluster.port)).check("PSS")
 
 
 # -- the kubelets of the nodes on which low-latency pods run -------------------------------------------
@@ -374,14 +354,6 @@ def write_manifests(folder: Path) -> None:
     """Write everything that is declared, but no kubelet's configuration."""
     declared = [one for one in rules.GOOD if one["kind"] != "KubeletConfiguration"]
     (folder / "deploy.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": declared}))
-
-
-def with_configz(status: int, body: object) -> api.Cluster:
-    cluster = cluster_of(served())
-    cluster.faults["configz"] = lambda _: (status, {}, json.dumps(body).encode())
-    space = found(served(), "Namespace/trading")
-    cluster.faults["trading"] = lambda _: (200, {}, json.dumps(space).encode())
-    return cluster
 
 
 CONFIGZ = "/api/v1/nodes/n1/proxy/configz"
@@ -402,16 +374,15 @@ def test_the_kubelet_of_the_engine_is_asked_and_judged(
     changed: dict[str, Any], text: str, tmp_path: Path
 ) -> None:
     write_manifests(tmp_path)
-    cluster = with_configz(200, {"kubeletconfig": {**rules.KUBELET, **changed}})
-    with api.serving(cluster) as port:
-        probe = GateKubernetes(Gate(tmp_path, port))
+    with serving(served(), said={"kubeletconfig": {**rules.KUBELET, **changed}}) as cluster:
+        probe = GateKubernetes(Gate(tmp_path, cluster.port))
         if text:
             with pytest.raises(AssertionError, match=text) as caught:
                 probe.check()
             assert len(str(caught.value).splitlines()) == 1
         else:
             probe.check()
-    assert cluster.asked.count(CONFIGZ) == 1
+        assert cluster.asked.count(CONFIGZ) == 1
 
 
 @pytest.mark.parametrize(
@@ -430,19 +401,18 @@ def test_a_kubelet_that_does_not_tell_is_an_error(
     status: int, body: object, text: str, tmp_path: Path
 ) -> None:
     write_manifests(tmp_path)
-    with api.serving(with_configz(status, body)) as port:
+    with serving(served(), status, body) as cluster:
         for family in ("LL", "PSS"):
             with pytest.raises(MeasurementError, match=text):
-                GateKubernetes(Gate(tmp_path, port)).check(family)
+                GateKubernetes(Gate(tmp_path, cluster.port)).check(family)
 
 
 def test_kubelets_are_not_asked_where_another_gate_answers(tmp_path: Path) -> None:
     write_manifests(tmp_path)
     left = [f"LL{number:02}" for number in (3, 4, 5, 6, 7, 8, 9, 11)]
-    cluster = with_configz(403, {})
-    with api.serving(cluster) as port:
-        GateKubernetes(Gate(tmp_path, port, undecided=left)).check()
-    assert CONFIGZ not in cluster.asked
+    with serving(served(), 403) as cluster:
+        GateKubernetes(Gate(tmp_path, cluster.port, undecided=left)).check()
+        assert CONFIGZ not in cluster.asked
 
 
 def undecided(live: list[dict[str, Any]]) -> set[tuple[str, str]]:
@@ -492,11 +462,10 @@ def test_the_nodes_of_a_deployment_are_those_of_its_replica_sets_living_pods() -
 
 @pytest.mark.parametrize("name", ["../../secrets", "a/b", "n1?x=1", "", "N1", "a" * 300])
 def test_a_node_whose_name_leads_elsewhere_is_not_asked(name: str, tmp_path: Path) -> None:
-    cluster = cluster_of([])
-    with api.serving(cluster) as port:
-        live = LiveCluster(namespaces=["trading"], kubeconfig=kubeconfig(tmp_path, port))
-        reader = Reader(live, sleep=lambda _: None)
+    with serving([]) as cluster:
+        path = str(kubeconfig(tmp_path / "config", cluster.port))
+        reader = Reader(LiveCluster(namespaces=["trading"], kubeconfig=path), sleep=lambda _: None)
         with pytest.raises(MeasurementError, match="no name of a node"):
             reader.kubelet(name)
         reader.close()
-    assert cluster.asked == []
+        assert cluster.asked == []
