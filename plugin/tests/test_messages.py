@@ -10,7 +10,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "plugin" / "release_gates"
 SHAPE = re.compile(r"[a-z]+(-[a-z]+)*")
-NO_SLUGS = {"approve-rules", "condition-coverage", "first-release", "ls-files", "rev-parse"}
+NO_SLUGS = {
+    "approve-rules",
+    "cat-file",
+    "commit-tree",
+    "condition-coverage",
+    "first-release",
+    "hash-object",
+    "ls-files",
+    "ls-remote",
+    "ls-tree",
+    "read-tree",
+    "rev-parse",
+    "update-index",
+    "write-tree",
+}
 """Words of the same shape that are passed to functions as they stand: attributes, commands."""
 
 

@@ -14,5 +14,22 @@ class CommandSettings(Record, frozen=True, kw_only=True):
     run: tuple[str, ...]
 
 
-EXECUTORS: dict[str, type[Record]] = {"command": CommandSettings}
+class GitSettings(Record, frozen=True, kw_only=True):
+    """A branch whose file says what is live.
+
+    ``repository`` is a path or a URL (https, ssh, file). The file is ``kustomization``, with ``images`` from
+    its images to artifacts of the candidate, or else ``file``, which is ours alone. ``tags`` begins the name
+    of an annotated tag for each deployment, "" for none. ``author`` stands in commits, as git writes it.
+    """
+
+    repository: str
+    branch: str
+    file: str = "live.json"
+    kustomization: str = ""
+    images: dict[str, str] = {}
+    tags: str = ""
+    author: str = "release-gates <release-gates@localhost>"
+
+
+EXECUTORS: dict[str, type[Record]] = {"command": CommandSettings, "git": GitSettings}
 """Executor -> the type of its table. ``record`` has none."""

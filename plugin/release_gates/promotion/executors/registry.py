@@ -10,7 +10,10 @@ from release_gates.model.deploy_settings import RECORD
 from release_gates.promotion.executors.protocol import Executor, Site
 
 _FOLDER = "release_gates.promotion.executors"
-CLASSES = {"command": f"{_FOLDER}.command:CommandExecutor"}
+CLASSES = {
+    "command": f"{_FOLDER}.command:CommandExecutor",
+    "git": f"{_FOLDER}.git.executor:GitExecutor",
+}
 """Executor -> "module:class"; the class takes a ``Site``."""
 
 
