@@ -29,29 +29,28 @@ def union(spans: Iterable[Span]) -> Spans:
 
 
 def common(one: Sequence[Span], other: Sequence[Span]) -> Spans:
-    """Return what both cover."""
-    return union(
-        Span(max(a.begins, b.begins), min(a.ends, b.ends))
-        for a in one
-        for b in other
-        if a.begins < b.ends and b.begins < a.ends
-    )
+    """Return what both cover; each of them is in order, as all that this module returns."""
+    found: list[Span] = []
+    here, there = 0, 0
+    while here < len(one) and there < len(other):
+        a, b = one[here], other[there]
+        if a.begins < b.ends and b.begins < a.ends:
+            found.append(Span(max(a.begins, b.begins), min(a.ends, b.ends)))
+        here, there = (here + 1, there) if a.ends <= b.ends else (here, there + 1)
+    return tuple(found)
 
 
 def without(spans: Iterable[Span], holes: Iterable[Span]) -> Spans:
     """Return what the spans cover and no hole does."""
-    left = list(union(spans))
+    whole = union(spans)
+    if not whole:
+        return ()
+    gaps, begins = [], whole[0].begins
     for hole in union(holes):
-        left = [
-            part
-            for span in left
-            for part in (
-                Span(span.begins, min(span.ends, hole.begins)),
-                Span(max(span.begins, hole.ends), span.ends),
-            )
-            if part.begins < part.ends
-        ]
-    return tuple(left)
+        gaps.append(Span(begins, hole.begins))
+        begins = max(begins, hole.ends)
+    gaps.append(Span(begins, whole[-1].ends))
+    return common(whole, union(gaps))
 
 
 def at(spans: Iterable[Span], moment: datetime) -> Span | None:
