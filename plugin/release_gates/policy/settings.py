@@ -22,6 +22,7 @@ Kind = TypeVar("Kind", bound=msgspec.Struct)
 BUILT_IN = {
     "benchmark": "release_gates.probes.benchmark.settings:BenchmarkSettings",
     "container": "release_gates.probes.container.settings:ContainerSettings",
+    "checkov": "release_gates.probes.checkov.settings:CheckovSettings",
     "coverage": "release_gates.probes.coverage.settings:CoverageSettings",
     "findings": "release_gates.probes.sarif.settings:FindingsSettings",
     "host": "release_gates.probes.machine.hosts.settings:HostSettings",

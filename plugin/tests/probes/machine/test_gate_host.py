@@ -18,6 +18,7 @@ from fixtures.trading_system.host.reference import ENGINE, NIC, reference_facts
 from release_gates.errors import MeasurementError, ProbeUnavailable
 from release_gates.policy.load import load_policy
 from release_gates.policy.settings import settings_for
+from release_gates.probes.checkov.settings import CheckovSettings
 from release_gates.probes.machine.hosts.assessment import GateHost
 from release_gates.probes.machine.hosts.catalogue import ids
 from release_gates.probes.machine.hosts.facts import Facts, read_facts
@@ -287,8 +288,10 @@ def test_a_rule_that_nobody_knows(tmp_path: Path) -> None:
 def test_the_guide_is_policy_that_loads_and_a_suite_that_runs() -> None:
     page = (Path(__file__).parents[4] / "docs" / "infra-gate.md").read_text(encoding="utf-8")
     for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL):
-        host = tomllib.loads(block)["gate"]["host"]["host"]
-        msgspec.convert(host, HostSettings)
+        for name, gate in tomllib.loads(block)["gate"].items():
+            kind = {"host": HostSettings, "checkov": CheckovSettings}[next(iter(gate.keys() - {"limits"}))]
+            msgspec.convert(gate[next(iter(gate.keys() - {"limits"}))], kind)
+            assert name in {"host", "iac"}
     (suite,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     ours = (Path(__file__).parents[4] / "suites" / "infra" / "test_host.py").read_text(encoding="utf-8")
     for line in ("gate_host.check(rule)", "gate_host.measure()", 'pytest.mark.parametrize("rule", ids())'):
