@@ -14,6 +14,7 @@ import msgspec
 
 from release_gates import TOOL
 from release_gates.candidate.store import ArtifactStore
+from release_gates.cli.bundled import Told, events_of, told
 from release_gates.cli.project import Project, environment_of, refusing, width
 from release_gates.cli.signing import KEY, run_of, sign_run, signer_for
 from release_gates.errors import LedgerError, TrustError
@@ -75,7 +76,8 @@ def attest(project: Project, run_id: str, file: Path) -> None:
 def bundle(project: Project, run_id: str, output: Path, trust: Path | None) -> None:
     """Pack the signed verdict of RUN with all that it rests on: evidence, rules, history, signatures.
 
-    It is checked before it is written, as `verify --bundle` checks it. It holds no artifact.
+    And what the ledger tells of it: approvals, promotion, deployment, in the chain of their events. It is
+    checked before it is written, as `verify --bundle` checks it. It holds no artifact.
     """
     made = _gathered(project, run_id, _bytes(attestations_of(project.state, run_id)))
     checked(made, _trust(project, trust), output)
@@ -102,8 +104,16 @@ def verify_bundle(project: Project, file: Path, trust: Path | None) -> None:
         f"{verdict.decided:%Y-%m-%d %H:%M} UTC under the rules {verdict.inputs.rules[:12]}",
         f"signed by key {signed.key.name} at {signed.at:%Y-%m-%d %H:%M} UTC; {len(verdict.inputs.evidence)} "
         "evidence file(s) and the rules are those of the verdict, and deciding again gives it, byte for byte",
+        *found.told.sentences,
     ]
-    data = {"ok": promotes, "verdict": verdict, "key": signed.key.name, "signed": signed.at}
+    data = {
+        "ok": promotes,
+        "verdict": verdict,
+        "key": signed.key.name,
+        "signed": signed.at,
+        "events": found.told.about,
+        "told": tuple(found.told.sentences),
+    }
     project.say(data, [line for sentence in sentences for line in wrapped(sentence, width())])
     if not promotes:
         sys.exit(1)
@@ -114,12 +124,14 @@ class Checked(NamedTuple):
 
     verdict: Verdict
     signed: Signed
+    told: Told
 
 
 def checked(made: Bundle, trust: Trust, file: Path) -> Checked:
     """Return the verdict of a bundle and who signed it, or refuse by ``TrustError``.
 
     The signatures first, then each digest that the verdict names, then the verdict itself: decided again.
+    Then what the ledger told of its run: the chain, and whether each promotion was allowed.
     """
     verdict = _read(made.verdict, Verdict, file, "verdict")
     candidate = _read(made.candidate, ReleaseCandidate, file, "candidate")
@@ -134,7 +146,9 @@ def checked(made: Bundle, trust: Trust, file: Path) -> Checked:
     signed = check_attestations(split_lines(made.attestations, str(file)), trust, wanted)
     if signed.at > datetime.now(UTC):
         raise bad_bundle(file, f"it was signed in the future, at {signed.at}")
-    return Checked(_decided_again(made, candidate, file), signed)
+    verdict = _decided_again(made, candidate, file)
+    environment = environment_of(policy_from_snapshot(_snapshot(made, file)), verdict.environment)
+    return Checked(verdict, signed, told(made, verdict, candidate, environment, trust, file))
 
 
 def _decided_again(made: Bundle, candidate: ReleaseCandidate, file: Path) -> Verdict:
@@ -202,6 +216,7 @@ def _gathered(project: Project, run_id: str, attestations: bytes) -> Bundle:
         rules=ArtifactStore(project.state / "artifacts").get(verdict.inputs.rules).read_bytes(),
         history=canonical(past),
         evidence=tuple(_bytes(path) for path in files),
+        **events_of(project, view)._asdict(),
     )
 
 
@@ -232,6 +247,9 @@ def _of_version(made: Bundle, file: Path) -> str:
 
 def _read(data: bytes, kind: type[Kind], file: Path, name: str) -> Kind:
     try:
-        return msgspec.json.decode(data, type=kind)
+        found = msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         raise bad_bundle(file, f"its {name} cannot be read") from None
+    if canonical(found) != data:
+        raise bad_bundle(file, f"its {name} is not in canonical form")
+    return found

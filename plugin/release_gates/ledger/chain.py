@@ -69,14 +69,14 @@ def kind_of(event: Event) -> str:
     return str(event.fact.__struct_config__.tag)
 
 
-def damage(rows: Iterable[Row], heads: Sequence[str] = ()) -> Iterator[Damage]:
-    """Yield everything that was changed, removed, inserted or reordered.
+def damage(rows: Iterable[Row], heads: Sequence[str] = (), *, after: Row | None = None) -> Iterator[Damage]:
+    """Yield everything that was changed, removed, inserted or reordered; ``after`` is what came before.
 
     A chain whose tail was cut off, or rewritten from some event on, is consistent in itself: only a
     digest that was seen earlier (``heads``: printed with each verdict) shows that.
     """
     wanted = {head: None for head in heads if head != START}
-    last = Row(0, "", b"", START)
+    last = after or Row(0, "", b"", START)
     at = None
     for row in rows:
         try:

@@ -211,7 +211,14 @@ def test_without_the_library_nothing_is_accepted(world: SignedWorld, monkeypatch
 
 
 WHOLE = Bundle(
-    attestations=b"a", verdict=b"v", candidate=b"c", rules=b"r", history=b"h", evidence=(b"e", b"f")
+    attestations=b"a",
+    verdict=b"v",
+    candidate=b"c",
+    rules=b"r",
+    history=b"h",
+    events=b"v",
+    evidence=(b"e", b"f"),
+    checkpoint=b"p",
 )
 
 
