@@ -1,6 +1,6 @@
 # `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint types docs matrix prove gate-dev gate-staging gate-production allure clean
+.PHONY: help setup test test-live lint types docs matrix prove gate-dev gate-staging gate-production allure clean
 
 PYTHON ?= python3
 VENV   := .venv/bin
@@ -21,6 +21,10 @@ setup: ## install what is missing: system packages, .venv, the project
 
 test: setup lint types docs ## lint, strict types, the guides, and the project's own tests
 	$(DOCKER) $(VENV)/python -m pytest plugin/tests -n 4 --dist worksteal -q
+
+test-live: setup ## what an API server of Kubernetes shows, in namespaces of its own, by KUBECONFIG=file
+	@test -f "$(KUBECONFIG)" || { echo "KUBECONFIG names no file: the tests need a cluster in which they may make namespaces"; exit 2; }
+	LIVE_KUBECONFIG=$(abspath $(KUBECONFIG)) $(VENV)/python -m pytest plugin/tests/probes/kubernetes/test_cluster.py -q -rs
 
 lint: setup ## ruff
 	$(VENV)/ruff check .

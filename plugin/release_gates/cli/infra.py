@@ -17,10 +17,10 @@ from release_gates.cli.audited import counted, sarif_document, status_of
 from release_gates.cli.project import Project, refusing
 from release_gates.model.severity import Severity
 from release_gates.probes.kubernetes.api import Reader
-from release_gates.probes.kubernetes.assessment import judge
+from release_gates.probes.kubernetes.assessment import compared, judge
 from release_gates.probes.kubernetes.catalogue import RULES
-from release_gates.probes.kubernetes.documents import Document
-from release_gates.probes.kubernetes.objects import deployed
+from release_gates.probes.kubernetes.drift import Sides
+from release_gates.probes.kubernetes.objects import Deployed, deployed
 from release_gates.probes.kubernetes.pod_security import Level
 from release_gates.probes.kubernetes.settings import KubernetesSettings, LiveCluster
 from release_gates.probes.kubernetes.sources import read_path
@@ -88,14 +88,16 @@ def manifests(
 ) -> None:
     """Judge manifests (files and folders, rendered), everything together."""
     settings = _settings(version, level, kinds)
-    documents = [one for path in paths for one in read_path(Path(path), path)]
-    _tell(project, _audit(", ".join(paths), documents, settings), sarif)
+    documents = (one for path in paths for one in read_path(Path(path), path))
+    everything = deployed(documents, namespace="default")
+    _tell(project, _audit(", ".join(paths), everything, settings), sarif)
 
 
 @click.command()
 @click.option("--namespace", "namespaces", multiple=True, required=True, help="Repeatable.")
 @click.option("--kubeconfig", default="", help="Default: where kubectl looks.")
 @click.option("--context", default="", help="Default: the current one.")
+@click.option("--manifests", "declared", multiple=True, help="File or folder: does it run as declared?")
 @_of_kubernetes
 @click.pass_obj
 @refusing
@@ -104,20 +106,28 @@ def cluster(
     namespaces: Sequence[str],
     kubeconfig: str,
     context: str,
+    declared: Sequence[str],
     version: str,
     level: str,
     kinds: Sequence[str],
     sarif: Path | None,
 ) -> None:
-    """Judge the namespaces of a cluster and their state; it is only read."""
+    """Judge the namespaces of a cluster and their state; it is only read.
+
+    With --manifests (repeatable), what they declare is compared with what runs (LV06 to LV08). Objects that
+    name no namespace are meant for the one that is audited, for "default" where there are several.
+    """
     live = LiveCluster(namespaces=list(namespaces), kubeconfig=kubeconfig, context=context)
+    settings = _settings(version, level, kinds, live)
+    space = namespaces[0] if len(namespaces) == 1 else "default"
+    asked = deployed((one for path in declared for one in read_path(Path(path), path)), namespace=space)
     reader = Reader(live, sleep=time.sleep)
     try:
-        documents = list(reader.read())
+        runs = deployed(reader.read(), namespace=space, live=True)
     finally:
         reader.close()
-    settings = _settings(version, level, kinds, live)
-    _tell(project, _audit(", ".join(namespaces), documents, settings), sarif)
+    sides = compared(asked, runs, live) if declared else None
+    _tell(project, _audit(", ".join(namespaces), sides.joined() if sides else runs, settings, sides), sarif)
 
 
 @click.command()
@@ -154,9 +164,10 @@ def _settings(
         raise click.BadParameter(str(error)) from None
 
 
-def _audit(subject: str, documents: Iterable[Document], settings: KubernetesSettings) -> Audit:
-    everything = deployed(documents, namespace="default", live=settings.cluster is not None)
-    judgement = judge(everything, settings, {}, datetime.now(UTC))
+def _audit(
+    subject: str, everything: Deployed, settings: KubernetesSettings, sides: Sides | None = None
+) -> Audit:
+    judgement = judge(everything, settings, {}, datetime.now(UTC), None, sides)
     names = {rule: Named(rule, remedy) for rule, (_, remedy) in RULES.items()}
     findings = tuple(Told(names[one.rule], one.severity, str(one), one.remedy) for one in judgement.findings)
     undecided = tuple(

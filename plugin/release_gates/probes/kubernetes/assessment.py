@@ -161,6 +161,15 @@ def _exemptions(settings: KubernetesSettings, found: Sequence[Finding], now: dat
     return frozenset(covered)
 
 
+def compared(declared: Deployed, live: Deployed, cluster: LiveCluster) -> Sides:
+    """Return what manifests declare beside what was read of a cluster; MeasurementError if they are empty."""
+    from release_gates.probes.kubernetes.api import NAMESPACED, OF_CLUSTER
+
+    if not declared.objects:
+        raise nothing("the manifests are empty, so the cluster cannot be compared with them")
+    return Sides(declared, live, (*NAMESPACED, *OF_CLUSTER), cluster.namespaces)
+
+
 class GateKubernetes:
     """Judges what policy names, once, and tells each family of rules apart."""
 
@@ -231,13 +240,10 @@ class GateKubernetes:
         settings = self._settings
         if settings.cluster is None:
             return None
-        declared = self._declared()
-        if (settings.manifests or settings.artifacts or settings.kustomize) and not declared.objects:
-            raise nothing("the manifests are empty, so the cluster cannot be compared with them")
-        from release_gates.probes.kubernetes.api import NAMESPACED, OF_CLUSTER
-
-        live = self._live(settings.cluster)
-        return Sides(declared, live, (*NAMESPACED, *OF_CLUSTER), settings.cluster.namespaces)
+        declared, live = self._declared(), self._live(settings.cluster)
+        if settings.manifests or settings.artifacts or settings.kustomize:
+            return compared(declared, live, settings.cluster)
+        return Sides(declared, live, (), settings.cluster.namespaces)
 
     def _manifests(self) -> Iterator[Document]:
         settings, root = self._settings, self._gate.rootdir
