@@ -1,11 +1,12 @@
 # `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-live lint types docs matrix prove gate-dev gate-staging gate-production allure clean
+.PHONY: help setup test test-live lint types docs matrix prove gate-dev gate-staging gate-production allure demo clean
 
 PYTHON ?= python3
 VENV   := .venv/bin
 DEFECT ?=
 DEFECTS ?=
+TESTS ?=
 FLAVOURS ?=
 # Runs a command beside a Docker engine: the one that answers, else one that ends with the command.
 DOCKER := $(VENV)/python -m fixtures.docker_engine
@@ -38,13 +39,16 @@ docs: setup ## the guides and the reference as pages; every link and reference h
 	@$(VENV)/python -m sphinx -W --keep-going -q -b html docs build/docs
 	@echo build/docs/index.html
 
-gate-dev gate-staging gate-production: gate-%: setup ## build the reference system and decide on its entry [DEFECT=name]
+gate-dev gate-staging gate-production: gate-%: setup ## build the reference system and decide on its entry [DEFECT=name] [TESTS="not benchmark"]
 	@$(VENV)/python -m fixtures.prepare $* $(if $(DEFECT),--defect $(DEFECT))
-	@$(DOCKER) $(VENV)/release-gates run $* -- --alluredir build/allure-results --clean-alluredir
+	@$(DOCKER) $(VENV)/release-gates run $* -- --alluredir build/allure-results --clean-alluredir $(if $(TESTS),-k '$(TESTS)')
 
 prove: setup ## plant each defect and see its gate go red [DEFECTS=first: one of each gate]
 	@$(VENV)/python -m fixtures.prepare staging
 	@$(DOCKER) $(VENV)/release-gates prove staging --jobs 4 $(if $(filter first,$(DEFECTS)),--first)
+
+demo: setup ## run the second half of docs/demo.md, as it stands there
+	@$(VENV)/python -m pytest plugin/tests/docs/engine_demo.py -q -s
 
 allure: setup ## Allure's report of the last gate run, without what it would load from elsewhere
 	@$(VENV)/python -m reports.allure build/allure-results build/allure

@@ -1,4 +1,4 @@
-"""What the rules of other tools say of a run's own samples: ``python -m benchmarks.rules_on EVIDENCE``.
+"""What the rules of other tools say of a run's own samples: ``python -m benchmarks.rules_on [EVIDENCE]``.
 
 Each rule gets one time a process and side, of every process that the run measured: those of this gate are
 interleaved, which is kinder to the rules than one build after the other.
@@ -25,14 +25,16 @@ from release_gates.model.measurement import Measurement
 from release_gates.model.paired import Paired
 from release_gates.policy.load import load_policy
 
+EVIDENCE = Path(".gates/evidence")
 HEADER = ("benchmark", "change, by our interval", "this gate", "compare.py, U test", "mean:5%")
 
 
 @click.command()
-@click.argument("evidence", type=click.Path(path_type=Path))
+@click.argument("evidence", type=click.Path(path_type=Path), required=False)
 @click.option("--policy", type=click.Path(path_type=Path), default=Path("gates"), help="the limits")
-def main(evidence: Path, policy: Path) -> None:
-    """Print one row for each benchmark that a run measured beside the live build."""
+def main(evidence: Path | None, policy: Path) -> None:
+    """Print one row for each benchmark that a run (by default the newest) measured beside the live build."""
+    evidence = evidence or newest(EVIDENCE)
     try:
         rows = list(table(read_evidence(evidence), policy))
     except GateError as error:
@@ -40,6 +42,14 @@ def main(evidence: Path, policy: Path) -> None:
     if not rows:
         raise click.ClickException(f"{evidence}: no benchmark was measured beside the live build")
     print(layout([HEADER, *rows]))
+
+
+def newest(folder: Path) -> Path:
+    """Return the newest evidence below a folder. Raises click.ClickException where there is none."""
+    found = max(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime, default=None)
+    if found is None:
+        raise click.ClickException(f"{folder}: no run has measured anything here")
+    return found
 
 
 def table(evidence: Evidence, policy: Path) -> Iterator[tuple[str, ...]]:

@@ -85,22 +85,40 @@ def run(command: Command, folder: Path) -> Path:
 
 def started(words: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run ours in a fork of the warm interpreter, and any other program as it is."""
-    foreign = ("PYTEST_", "GATE_", "COV_", "COVERAGE_")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
-    env |= {"GATE_LOCK": str(folder / ".host"), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "80"}
+    env = _environ(folder)
     words = [each for word in words for each in _expanded(word, folder)]
     if words[0] in OURS:
         return GateProject.launch([sys.executable, "-m", OURS[words[0]], *words[1:]], folder, env)
     return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
+def run_script(block: str, folder: Path) -> None:
+    """Run a block of bash to its end; the first command that fails ends it."""
+    done = subprocess.run(
+        ["bash", "-e", "-c", block],
+        cwd=folder,
+        env=_environ(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
+
+
+def _environ(folder: Path) -> dict[str, str]:
+    """Return what commands see: nothing of the pytest around them, and a home beside the project."""
+    foreign = ("PYTEST_", "GATE_", "COV_", "COVERAGE_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    home = folder.parent / "home"
+    home.mkdir(exist_ok=True)
+    own = {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"}
+    return {**env, **own, "GATE_LOCK": str(folder / ".host"), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "80"}
+
+
 def _expanded(word: str, folder: Path) -> list[str]:
     """Return what a shell makes of ``~/`` and of a pattern of files; a home lies beside the project."""
     if word.startswith("~/"):
-        home = folder.parent / "home"
-        home.mkdir(exist_ok=True)
-        return [str(home / word[2:])]
+        return [str(folder.parent / "home" / word[2:])]
     found = sorted(str(path.relative_to(folder)) for path in folder.glob(word)) if "*" in word else []
     return found or [word]
 

@@ -9,7 +9,16 @@ import click
 import pytest
 import yaml
 
-from plugin.tests.docs.console import Command, check_extras, check_options, commands, is_said, parse_ours, run
+from plugin.tests.docs.console import (
+    Command,
+    check_extras,
+    check_options,
+    commands,
+    is_said,
+    parse_ours,
+    run,
+    run_script,
+)
 from plugin.tests.docs.policies import policy_of
 from plugin.tests.docs.snippets import ROOT, Snippet, every_snippet
 from plugin.tests.docs.worlds import WORLDS
@@ -17,6 +26,7 @@ from plugin.tests.docs.worlds import WORLDS
 EVERY = every_snippet()
 CLASSES = {
     "console": "run in a project, or by a named test, or not run for a reason and its options looked up",
+    "bash": "run as a script in the session of its page",
     "toml": "read by the policy's own parser",
     "python": "test_python_and_c.py",
     "c": "test_python_and_c.py",
@@ -28,7 +38,7 @@ CLASSES = {
 DIRECTIVE = "{"
 """Begins what Sphinx fills in, which `make docs` does."""
 CONSOLE = [each for each in EVERY if each.kind == "console"]
-RUN = [each for each in CONSOLE if each.note[0] in ("", "in")]
+RUN = [each for each in EVERY if each.kind in ("console", "bash") and each.note[0] in ("", "in")]
 RUN_BY = [each for each in CONSOLE if each.note[0] == "run by"]
 NOT_RUN = [each for each in CONSOLE if each.note[0] == "not run"]
 
@@ -61,7 +71,9 @@ def test_the_page_says_what_happens(session: list[Snippet], tmp_path: Path) -> N
     for block in session:
         for file in files_between(block.page, last, block.line):
             (folder / file.file).write_text(file.text.partition("\n")[2], encoding="utf-8")
-        for command in commands(block.text):
+        if block.kind == "bash":
+            run_script(block.text, folder)
+        for command in commands(block.text) if block.kind == "console" else ():
             folder = run(command, folder)
         check_extras(block)
         last = block.line
@@ -87,9 +99,12 @@ def test_every_snippet_is_in_one_class() -> None:
     known = [each for each in EVERY if each.kind in CLASSES or each.kind.startswith(DIRECTIVE)]
     assert [each.place for each in EVERY if each not in known] == []
     noted = [each for each in EVERY if each.note[0]]
-    assert [each.place for each in noted if each.kind != "console"] == [], "only commands carry a note"
+    assert [each.place for each in noted if each.kind not in ("console", "bash")] == [], (
+        "only commands carry a note"
+    )
     assert [each.place for each in noted if each.note[0] == "in" and each.note[1] not in WORLDS] == []
-    assert len(RUN) + len(NOT_RUN) + len(RUN_BY) == len(CONSOLE)
+    commanded = [each for each in RUN if each.kind == "console"]
+    assert len(commanded) + len(NOT_RUN) + len(RUN_BY) == len(CONSOLE)
 
 
 def test_who_runs_the_others_does() -> None:
