@@ -19,6 +19,7 @@ from release_gates.cli import (
     keeping,
     ledgers,
     policies,
+    promoting,
     proving,
     reporting,
     signing,
@@ -86,7 +87,8 @@ for command in (
     bundles.bundle,
     keeping.ledger,
     ledgers.approve,
-    ledgers.promote,
+    promoting.promote,
+    promoting.rollback,
     reporting.report,
 ):
     program.add_command(command)

@@ -1,4 +1,4 @@
-"""``adopt``, ``first-release``, ``invalidate``, ``verify``, ``promote``: what people tell it."""
+"""``adopt``, ``first-release``, ``invalidate``, ``verify``, ``approve``: what people tell it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from release_gates.cli.bundles import PATH, verify_bundle
 from release_gates.cli.project import Project, environment_of, refusing, width
 from release_gates.cli.signing import KEY, answering
 from release_gates.ledger.checkpoint import contradictions
-from release_gates.model.event import Promoted
 from release_gates.promotion import promote as promotion
+from release_gates.promotion.adopting import adopt_live
 from release_gates.report.text import wrapped
 from release_gates.session.run import actor
 
@@ -29,19 +29,21 @@ from release_gates.session.run import actor
 @refusing
 def adopt(project: Project, environment: str, file: Path | None, reason: str) -> None:
     """Record which candidate is live in ENVIRONMENT already: the baseline of the next entry."""
-    environment_of(project.policy(), environment)
+    entry = environment_of(project.policy(), environment)
     path = (file or project.candidate_file).absolute()
     candidate = read_candidate(path)
     keep_candidate(candidate, path.parent, project.state)
-    event = promotion.adopt(
+    event, said = adopt_live(
         project.ledger(create=True),
-        environment=environment,
+        environment=entry,
         candidate=candidate,
         by=actor(),
         reason=reason,
-        now=datetime.now(UTC),
+        clock=lambda: datetime.now(UTC),
+        root=project.root,
     )
-    project.say(event, [f"{candidate.name} {candidate.version} is live in {environment} (event {event.seq})"])
+    lines = [f"{candidate.name} {candidate.version} is live in {environment} (event {event.seq})"]
+    project.say(event, [*lines, *(wrapped(said, width()) if said else ())])
 
 
 @click.command("first-release")
@@ -91,7 +93,7 @@ def verify(project: Project, heads: tuple[str, ...], bundle: Path | None, trust:
     if trust is not None:
         raise click.UsageError("--trust is for --bundle.")
     ledger = project.ledger(compare=False)
-    damage = ledger.verify(heads=[*heads, *_seen_heads(project)])
+    damage = ledger.verify(heads=[*heads, *seen_heads(project)])
     if not damage and (noted := project.noted()) is not None:  # of a damaged one, no event can be believed
         damage = tuple(contradictions(noted, ledger.events()))
     head = ledger.head()
@@ -104,33 +106,6 @@ def verify(project: Project, heads: tuple[str, ...], bundle: Path | None, trust:
     project.say(data, lines)
     if damage:
         sys.exit(1)
-
-
-@click.command()
-@click.option("--to", "environment", required=True, metavar="ENV")
-@click.pass_obj
-@refusing
-def promote(project: Project, environment: str) -> None:
-    """Record that the candidate enters ENV; refused unless its newest run is a fresh PROMOTE."""
-    policy = project.policy()
-    candidate = project.candidate()
-    keep_candidate(candidate, project.candidate_file.parent, project.state)
-    event = promotion.promote(
-        project.ledger(),
-        environment=environment_of(policy, environment),
-        candidate=candidate,
-        rules=policy.digest,
-        by=actor(),
-        now=datetime.now(UTC),
-        root=project.root,
-        heads=_seen_heads(project),
-        noted=project.noted(),
-    )
-    name = f"{candidate.name} {candidate.version} ({candidate.digest[:12]})"
-    lines = [f"{name} is live in {environment} (event {event.seq})"]
-    if isinstance(event.fact, Promoted) and event.fact.observed:
-        lines += wrapped(f"promoted under observation, would have been held: {event.fact.observed}", width())
-    project.say(event, lines)
 
 
 @click.command()
@@ -179,7 +154,8 @@ def approve(
     project.say(event, wrapped(f"{name}: promotion to {environment} {said} (event {event.seq})", width()))
 
 
-def _seen_heads(project: Project) -> list[str]:
+def seen_heads(project: Project) -> list[str]:
+    """Return the heads of the ledger that verdict files name: it has to have each of them."""
     heads = []
     for file in sorted(project.state.glob("verdict-*.json")):
         try:

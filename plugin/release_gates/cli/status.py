@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from msgspec import UNSET
 
 from release_gates.cli.project import Project, refusing, width
 from release_gates.cli.proving import seen_red
+from release_gates.cli.standing_live import LiveTold, told_live
 from release_gates.cli.waivers import standing
 from release_gates.errors import PromotionRefused
 from release_gates.ledger.history import RunView, live_in, live_since, runs
@@ -26,20 +28,28 @@ from release_gates.report.text import wrapped
 @click.pass_obj
 @refusing
 def status(project: Project) -> None:
-    """Show each environment: what is live, the newest run and its verdict, when each gate was seen red."""
+    """Show each environment: what is live, the newest run and its verdict, when each gate was seen red.
+
+    Exit status: 1 where a deployment is unfinished, or something else is live than the ledger says (DRIFT).
+    """
     events, policy, now = tuple(project.ledger().events()), project.policy(), datetime.now(UTC)
     rows = []
     lines: list[str] = []
+    wrong = False
     for environment in policy.environments:
         row, gates = _status(environment.name, events), seen_red(environment, events, policy.digest)
         row["mode"] = _mode(environment, now)
         row["approvals"] = _approvals(environment, events, now)
         row["soak"], row["window"] = _soak(environment, events, now), window_sentence(environment, now)
+        live = told_live(environment, events, project.root)
+        row |= {**live._asdict(), "wrong": live.wrong}
+        wrong |= live.wrong
         waived = standing(policy, environment, now)
         rows.append({**row, "gates": gates, "waivers": waived})
         lines.append(f"{environment.name}: live is {row['live']}")
+        lines.extend(click.style(line, fg="red") for line in _wrong(live))
         for text in (
-            *filter(None, (row["promoted"], row["mode"])),
+            *filter(None, (live.how, "" if live.drift else live.read_back, row["promoted"], row["mode"])),
             row["newest"],
             *filter(None, (row["approvals"], row["soak"], row["window"])),
             *waived,
@@ -47,6 +57,13 @@ def status(project: Project) -> None:
         ):
             lines.extend(wrapped(str(text), width(), "  "))
     project.say(rows, lines)
+    if wrong:
+        sys.exit(1)
+
+
+def _wrong(live: LiveTold) -> list[str]:
+    texts = (live.unfinished, live.read_back if live.drift else "")
+    return [line for text in texts if text for line in wrapped(text, width(), "  ")]
 
 
 def _status(environment: str, events: Sequence[Event]) -> dict[str, object]:

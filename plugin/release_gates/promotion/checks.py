@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from release_gates.candidate.store import ArtifactStore
 from release_gates.errors import PromotionRefused
 from release_gates.ledger.history import RunView, failures, live_in, live_since, runs
 from release_gates.model.candidate import ReleaseCandidate
@@ -103,6 +104,14 @@ def check_no_failure(
                 hint="Mend it and measure the new candidate; or somebody else, with a reason, "
                 f"`release-gates invalidate {failure.run}`, then run the gate again.",
             )
+
+
+def check_stored(candidate: ReleaseCandidate, root: Path) -> None:
+    """Refuse by ``CandidateError`` unless every artifact file in the store is what its digest says."""
+    store = ArtifactStore(root / ".gates/artifacts")
+    for artifact in candidate.artifacts:
+        if artifact.path:
+            store.get(artifact.sha256)
 
 
 def check_still(

@@ -28,7 +28,7 @@ from release_gates.promotion.checks import (
     newest_run,
 )
 from release_gates.promotion.deployment import Clock
-from release_gates.promotion.entering import Entry, enter, resume_entry
+from release_gates.promotion.entering import Checked, Entry, enter, resume_entry
 from release_gates.promotion.noted import check_noted
 from release_gates.promotion.soak import check_soak
 from release_gates.promotion.windows import check_window
@@ -55,6 +55,33 @@ def promote(
     ``heads`` are digests of the ledger that were seen earlier, ``noted`` is its checkpoint, if one is named;
     ``root`` is where evidence paths begin. ``clock`` tells the times of a deployment's steps; None: ``now``.
     """
+    entry, checked = asked(
+        ledger,
+        environment=environment,
+        candidate=candidate,
+        rules=rules,
+        by=by,
+        now=now,
+        root=root,
+        heads=heads,
+        noted=noted,
+    )
+    return enter(ledger, entry, checked, clock=clock or (lambda: now))
+
+
+def asked(
+    ledger: Ledger,
+    *,
+    environment: EnvironmentPolicy,
+    candidate: ReleaseCandidate,
+    rules: str,
+    by: str,
+    now: datetime,
+    root: Path,
+    heads: Sequence[str] = (),
+    noted: Noted | None = None,
+) -> tuple[Entry, Checked]:
+    """Return who asks for which entry, and what allows it; a ledger that is damaged allows nothing."""
     _check_by(by)
     check_candidate(candidate)
     _check_whole(ledger, heads)
@@ -71,8 +98,7 @@ def promote(
             noted=noted,
         )
 
-    entry = Entry(environment=environment, candidate=candidate, by=by.strip(), root=root)
-    return enter(ledger, entry, checked, clock=clock or (lambda: now))
+    return Entry(environment=environment, candidate=candidate, by=by.strip(), root=root), checked
 
 
 def resume(

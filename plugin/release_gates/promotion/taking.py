@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from release_gates.errors import DeployError, PromotionRefused
 from release_gates.ledger.deployments import DeploymentView, unfinished
 from release_gates.model.deployment import Change, Step
 from release_gates.model.event import DeploymentStarted, DeploymentTaken, Event
+from release_gates.promotion.checks import check_stored
 from release_gates.promotion.deployment import Deployment, Desk, named, ways_out
-from release_gates.promotion.executors.protocol import Executor
+from release_gates.promotion.executors.protocol import Executor, Site
 
 MOST_STEPS = 100
 SLACK = timedelta(seconds=30)
@@ -24,7 +25,7 @@ def check_nobody_deploys(events: Sequence[Event], environment: str) -> None:
     if view is None:
         return
     what = "roll back to" if view.started.purpose == "rollback" else "deploy"
-    way = f"`release-gates rollback {environment}`." if _only_back(view) else ways_out(environment)
+    way = f"`release-gates rollback {environment}`." if only_back(view) else ways_out(environment)
     raise PromotionRefused(
         f"{view.started.by} began to {what} {named(view.started.candidate)} in {environment} at "
         f"{view.at:%Y-%m-%d %H:%M:%S} UTC, and that is unfinished: {view.standing}.",
@@ -39,10 +40,12 @@ def begin(
     """Begin what ``decide`` allows, with nobody in between; it is asked before the executor plans, and after.
 
     Raises what ``decide`` raises, ``PromotionRefused`` while another deployment is unfinished, and
-    ``DeployError`` where the executor cannot say its steps; then nothing is in the ledger.
+    ``DeployError`` where the executor cannot say its steps, ``CandidateError`` where an artifact in the store
+    is not what its digest says; then nothing is in the ledger.
     """
     change = decide(tuple(desk.ledger.events()))
-    steps = _planned(desk.executor, change)
+    check_stored(change.candidate, desk.site.root)
+    steps = planned(desk.executor, change)
 
     def checked(events: Sequence[Event]) -> DeploymentStarted:
         check_nobody_deploys(events, change.environment)
@@ -91,7 +94,7 @@ def take(desk: Desk, place: str, view: DeploymentView, *, back: bool, by: str) -
                 slug="nothing-unfinished",
                 hint="`release-gates status` tells what is live.",
             )
-        check_gone(found, desk, place)
+        check_gone(found, desk.site, place, desk.clock())
         return DeploymentTaken(
             deployment=view.started.deployment, purpose="undo" if back else "resume", by=by, place=place
         )
@@ -100,14 +103,14 @@ def take(desk: Desk, place: str, view: DeploymentView, *, back: bool, by: str) -
     return Deployment(desk=desk, change=view.change, steps=view.started.steps, owner=event.seq)
 
 
-def check_gone(view: DeploymentView, desk: Desk, place: str) -> None:
+def check_gone(view: DeploymentView, site: Site, place: str, now: datetime) -> None:
     """Refuse while a step may still run in another place, where no lock of ours says that it ended."""
     running = view.running
     if view.place == place or running is None:
         return
     began, note = running
-    until = began + timedelta(seconds=desk.site.policy.timeout_s) + SLACK
-    if desk.clock() < until:
+    until = began + timedelta(seconds=site.policy.timeout_s) + SLACK
+    if now < until:
         raise PromotionRefused(
             f"{view.by} deploys to {view.started.environment} from another place: {note.action} of "
             f"{note.step} began at {began:%H:%M:%S} UTC and may run until {until:%H:%M:%S}.",
@@ -126,7 +129,8 @@ def _check_executor(desk: Desk, view: DeploymentView) -> None:
         )
 
 
-def _planned(executor: Executor, change: Change) -> tuple[Step, ...]:
+def planned(executor: Executor, change: Change) -> tuple[Step, ...]:
+    """Return the steps that an executor plans; ``DeployError`` unless each has a name of its own."""
     steps = tuple(executor.plan(change))
     names = [step.name for step in steps]
     sound = all(name.strip() and name.isprintable() for name in names) and len(set(names)) == len(names)
@@ -140,5 +144,6 @@ def _planned(executor: Executor, change: Change) -> tuple[Step, ...]:
     return steps
 
 
-def _only_back(view: DeploymentView) -> bool:
+def only_back(view: DeploymentView) -> bool:
+    """Tell whether an unfinished deployment can be ended by `rollback` alone."""
     return view.started.purpose == "rollback" or view.is_taken_back

@@ -1,68 +1,68 @@
 """A program that deploys into a folder, as a `command` executor runs it: what is live is in files.
 
-``live.json`` says what runs, by the digests of the files that lie in ``releases``; ``proxy`` whom it points at.
-``broken`` holds what is to go wrong: lines ``ACTION STEP``. ``log`` has a line for each thing that was asked.
+``releases`` holds files by the digest of their candidate; ``proxy`` says which of them runs. ``broken`` says
+what goes wrong, a line each: ``ACTION STEP`` fails, ``STEP is forgotten`` does nothing, ``verify after undo``
+fails once something was undone. ``log`` has a line for each thing that was asked.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 STEPS = {"copy": "copies the artifacts", "switch": "points the proxy at them"}
 
 
-def main(place: Path) -> int:
+def main(place: str) -> int:
     told = json.load(sys.stdin)
     action, step = told["action"], told.get("step")
-    with (place / "log").open("a") as log:
-        log.write(f"{action} {step}\n")
-    if f"{action} {step}" in read(place / "broken").splitlines():
+    broken, before = read(f"{place}/broken").splitlines(), read(f"{place}/log")
+    write(f"{place}/log", f"{before}{action} {step}\n")
+    if f"{action} {step}" in broken or (f"{action} after undo" in broken and "undo" in before):
         print(f"{action} {step} is broken", file=sys.stderr)
         return 3
     if action == "plan":
         print(json.dumps({"steps": [{"name": name, "does": does} for name, does in STEPS.items()]}))
     elif action == "verify":
         print(json.dumps({"candidate": running(place)}))
-    elif action in ("apply", "undo"):
-        target = told["candidate"] if action == "apply" else told["previous"]
-        if step == "copy" and action == "apply":
-            copy(place, told)
-        elif step == "switch":
-            replace(place / "proxy", target["digest"] if target else "")
+    elif f"{step} is forgotten" not in broken:
+        deploy(place, told)
     return 0
 
 
-def copy(place: Path, told: dict) -> None:
-    folder = place / "releases" / told["candidate"]["digest"]
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, artifact in told["artifacts"].items():
-        shutil.copyfile(artifact["path"], folder / name)
+def deploy(place: str, told: dict[str, Any]) -> None:
+    target = told["candidate"] if told["action"] == "apply" else told["previous"]
+    if told.get("step") == "switch":
+        write(f"{place}/proxy", target["digest"] if target else "")
+    elif told.get("step") == "copy" and told["action"] == "apply":
+        folder = f"{place}/releases/{target['digest']}"
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for name, artifact in told["artifacts"].items():
+            write(f"{folder}/{name}", read(artifact["path"]))
 
 
-def running(place: Path) -> str | None:
+def running(place: str) -> str | None:
     """Return the digest of what the proxy points at, computed from the files that lie there."""
-    name = read(place / "proxy")
+    name = read(f"{place}/proxy")
     if not name:
         return None
-    files = sorted((place / "releases" / name).iterdir())
-    digests = sorted({("file", hashlib.sha256(file.read_bytes()).hexdigest()) for file in files})
+    folder = f"{place}/releases/{name}"
+    files = [file.read_bytes() for file in Path(folder).iterdir()]
+    digests = sorted({("file", hashlib.sha256(file).hexdigest()) for file in files})
     return hashlib.sha256(json.dumps(digests, separators=(",", ":")).encode()).hexdigest()
 
 
-def read(path: Path) -> str:
-    return path.read_text() if path.exists() else ""
+def read(path: str) -> str:
+    return Path(path).read_text() if Path(path).exists() else ""
 
 
-def replace(path: Path, text: str) -> None:
-    new = path.with_suffix(".new")
-    new.write_text(text)
-    os.replace(new, path)
+def write(path: str, text: str) -> None:
+    Path(f"{path}.new").write_text(text)
+    Path(f"{path}.new").replace(path)
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(sys.argv[1]))

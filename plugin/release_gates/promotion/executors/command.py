@@ -51,23 +51,24 @@ class CommandExecutor:
 
     def plan(self, change: Change) -> Sequence[Step]:
         """Return the steps that the program says."""
-        answer = run_json(self._words, self._told("plan", change), self._site)
+        answer = run_json(self._words, self._told("plan", change), self._site, changes=False)
         return tuple(self._answer(answer, _Planned, "plan").steps)
 
     def apply(self, change: Change, step: Step) -> str:
         """Let the program do one step."""
-        run_json(self._words, self._told("apply", change, step), self._site)
+        run_json(self._words, self._told("apply", change, step), self._site, changes=True)
         return step.does
 
     def undo(self, change: Change, step: Step) -> str:
         """Let the program take one step back."""
-        run_json(self._words, self._told("undo", change, step), self._site)
+        run_json(self._words, self._told("undo", change, step), self._site, changes=True)
         return f"taken back: {step.does}"
 
     def verify(self, candidate: ReleaseCandidate | None) -> str:
         """Ask the program what is live, without telling it what should be."""
         told = {"schema": SCHEMA, "action": "verify", "environment": self._site.environment}
-        found = self._answer(run_json(self._words, told, self._site), _Read, "verify").candidate
+        answer = run_json(self._words, told, self._site, changes=False)
+        found = self._answer(answer, _Read, "verify").candidate
         wanted = None if candidate is None else candidate.digest
         if found != wanted:
             raise LiveDiffers(
@@ -87,21 +88,21 @@ class CommandExecutor:
             "step": step.name if step else None,
             "candidate": _described(change.candidate),
             "previous": None if change.previous is None else _described(change.previous),
-            "artifacts": self._stored(change, undo=action == "undo"),
+            "artifacts": self._stored(change, action),
         }
 
-    def _stored(self, change: Change, *, undo: bool) -> dict[str, dict[str, str]]:
+    def _stored(self, change: Change, action: Asked) -> dict[str, dict[str, str]]:
         """Return where the artifacts lie that are to be live; every file is hashed once more.
 
-        What is not in the store stops no undo, which may not need it: its path is "" then.
+        What is not in the store stops no undo and no plan, which may not need it: its path is "" then.
         """
         store, found = ArtifactStore(self._site.state / "artifacts"), {}
-        wanted = change.previous if undo else change.candidate
+        wanted = change.previous if action == "undo" else change.candidate
         for each in wanted.artifacts if wanted else ():
             try:
                 path = str(store.get(each.sha256).absolute()) if each.path else ""
             except CandidateError:
-                if not undo:
+                if action == "apply":
                     raise
                 path = ""
             found[each.name] = {"sha256": each.sha256, "kind": each.kind, "ref": each.ref, "path": path}

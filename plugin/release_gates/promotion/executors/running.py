@@ -32,17 +32,18 @@ GRACE_S = 5.0
 """So long a command has between TERM and KILL."""
 
 
-def run_json(words: Sequence[str], told: object, site: Site) -> bytes:
+def run_json(words: Sequence[str], told: object, site: Site, *, changes: bool) -> bytes:
     """Run a command in the project's folder, without a shell, and return what it wrote to stdout.
 
-    ``told`` is JSON on its stdin. Raises ``DeployError`` unless it ends with status 0 in time; then it and
+    ``told`` is JSON on its stdin. One that ``changes`` something is noted beside the lock of ``at_work``,
+    which the caller holds: if we are killed, nobody else begins while it runs. Raises ``DeployError`` unless it ends with status 0 in time; then it and
     everything in its process group is ended.
     """
     variables = environment_for(site)
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write(msgspec.json.encode(told))
         given.seek(0)
-        because = _run(words, site, variables, (given, out, err))
+        because = _run(words, site, variables, (given, out, err), changes=changes)
         if because:
             said = _hidden(_last_line(err) or _last_line(out), variables)
             raise DeployError(
@@ -60,7 +61,14 @@ def environment_for(site: Site) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
-def _run(words: Sequence[str], site: Site, variables: Mapping[str, str], streams: Sequence[IO[bytes]]) -> str:
+def _run(
+    words: Sequence[str],
+    site: Site,
+    variables: Mapping[str, str],
+    streams: Sequence[IO[bytes]],
+    *,
+    changes: bool,
+) -> str:
     """Return why a command did not end well, "" where it did."""
     given, out, err = streams
     try:
@@ -76,7 +84,8 @@ def _run(words: Sequence[str], site: Site, variables: Mapping[str, str], streams
     except (OSError, ValueError) as error:
         return f"cannot be started ({getattr(error, 'strerror', None) or error})"
     try:
-        note_command(site, child.pid)
+        if changes:
+            note_command(site, child.pid)
         return _waited(child, site.policy.timeout_s, out, err)
     except OSError as error:
         return f"was ended: nobody could write down that it runs ({error.strerror or error})"

@@ -1,0 +1,115 @@
+"""``promote`` and ``rollback``: what changes what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
+
+import click
+
+from release_gates.candidate.keep import check_artifacts, keep_candidate
+from release_gates.cli.ledgers import seen_heads
+from release_gates.cli.previewing import preview_lines, timing
+from release_gates.cli.project import Parameters, Project, Result, environment_of, refuse, refusing, width
+from release_gates.errors import DeployError
+from release_gates.model.event import DeploymentUndone, Event, Promoted, RolledBack
+from release_gates.promotion import promote as promotion
+from release_gates.promotion.deployment import named
+from release_gates.promotion.preview import preview
+from release_gates.promotion.rollback import Wish
+from release_gates.promotion.rollback import rollback as roll_back
+from release_gates.report.text import wrapped
+from release_gates.session.run import actor
+
+
+def deploying(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Turn a ``DeployError`` into its sentence and exit status 1: something moved, and did not arrive."""
+
+    @wraps(command)
+    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            return command(*args, **kwargs)
+        except DeployError as error:
+            refuse(error, status=1)
+
+    return wrapper
+
+
+@click.command()
+@click.option("--to", "environment", required=True, metavar="ENV")
+@click.option("--dry-run", is_flag=True, help="Show what would happen, and change nothing.")
+@click.option("--resume", is_flag=True, help="Go on with the promotion that was interrupted.")
+@click.pass_obj
+@refusing
+@deploying
+def promote(project: Project, environment: str, dry_run: bool, resume: bool) -> None:
+    """Let the candidate enter ENV; refused unless its newest run is a fresh PROMOTE.
+
+    Exit status: 0 once it is live and was read back, 1 where a step failed (the sentence says what is live
+    then), 2 for a refusal, which changed nothing.
+    """
+    if dry_run and resume:
+        raise click.UsageError("--dry-run is of a promotion that has not begun.")
+    policy, candidate = project.policy(), project.candidate()
+    entry, folder = environment_of(policy, environment), project.candidate_file.parent
+    if dry_run:
+        check_artifacts(candidate, folder)
+    else:
+        keep_candidate(candidate, folder, project.state)
+    ledger, now, heads = project.ledger(), _now(), seen_heads(project)
+    facts: dict[str, Any] = {"environment": entry, "candidate": candidate, "by": actor()}
+    facts |= {"root": project.root, "heads": heads}
+    if resume:
+        _say_entered(project, promotion.resume(ledger, **facts, clock=_now))
+        return
+    facts |= {"rules": policy.digest, "now": now, "noted": project.noted()}
+    if dry_run:
+        told = preview(tuple(ledger.events()), *promotion.asked(ledger, **facts), now=now)
+        project.say(told, preview_lines(told, width()))
+    else:
+        _say_entered(project, promotion.promote(ledger, **facts, clock=_now))
+
+
+@click.command()
+@click.argument("environment")
+@click.option("--reason", required=True, help="Why; the ledger keeps it.")
+@click.pass_obj
+@refusing
+@deploying
+def rollback(project: Project, environment: str, reason: str) -> None:
+    """Bring back what was live in ENVIRONMENT before; an unfinished promotion is taken back.
+
+    It needs no verdict, no approval and no window. Exit status: 0 once the one before is live and was read
+    back, 1 where that failed (call it again), 2 for a refusal: there is nothing to roll back to.
+    """
+    entry = environment_of(project.policy(), environment)
+    wish = Wish(environment=entry, by=actor(), reason=reason, root=project.root)
+    event = roll_back(project.ledger(), wish, clock=_now)
+    project.say(event, [line for text in _rolled_back(event) for line in wrapped(text, width())])
+
+
+def _say_entered(project: Project, event: Event) -> None:
+    fact = event.fact
+    if not isinstance(fact, Promoted):
+        raise TypeError(f"a promotion ended by {type(fact).__name__}")
+    lines = [f"{named(fact.candidate)} is live in {fact.environment} (event {event.seq})"]
+    if fact.observed:
+        lines += wrapped(f"promoted under observation, would have been held: {fact.observed}", width())
+    project.say(event, lines)
+
+
+def _rolled_back(event: Event) -> Iterator[str]:
+    fact = event.fact
+    if isinstance(fact, DeploymentUndone):
+        yield f"the unfinished deployment to {fact.environment} was taken back, and what was live before was "
+        yield f"read back (event {event.seq})"
+    elif isinstance(fact, RolledBack):
+        yield f"{named(fact.candidate)} is live in {fact.environment} again (event {event.seq})"
+        if fact.took_s is not None:
+            yield timing(fact.took_s, fact.within_s)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
