@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from release_gates.errors import GateError, PromotionRefused
+from release_gates.errors import GateError, LedgerError, PromotionRefused
 from release_gates.ledger.history import history, live_in
 from release_gates.ledger.sqlite import SqliteLedger
 from release_gates.model.candidate import Artifact, ReleaseCandidate
@@ -289,6 +289,18 @@ def test_refusal(
     assert refused.value.slug == slug
     assert len(refused.value.message) > 20
     assert world.ledger.head() == before
+
+
+def test_a_clock_that_was_set_back_moves_nothing(world: World) -> None:
+    """Nobody sets the clock back into a window: nothing follows what the ledger knows to be later."""
+    later = NOW + timedelta(hours=2)
+    adopt(
+        world.ledger, environment="dev", candidate=candidate("2"), by="ann", reason="it runs there", now=later
+    )
+    head = world.ledger.head()
+    with pytest.raises(LedgerError) as refused:
+        world.promote(now=NOW + timedelta(hours=1))
+    assert (refused.value.slug, world.ledger.head()) == ("ledger-clock-back", head)
 
 
 class TestHistory:
