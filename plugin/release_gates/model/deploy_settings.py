@@ -31,5 +31,24 @@ class GitSettings(Record, frozen=True, kw_only=True):
     author: str = "release-gates <release-gates@localhost>"
 
 
-EXECUTORS: dict[str, type[Record]] = {"command": CommandSettings, "git": GitSettings}
+class OciSettings(Record, frozen=True, kw_only=True):
+    """A repository of a registry whose ``tag`` is what is live.
+
+    ``artifact`` is the image (kind oci). It is copied from ``source``, by default where its ``ref`` says, or
+    out of ``archive``, an artifact that is an OCI layout. ``login`` names for a host the variable that holds
+    ``user:password``; ``docker_config`` and ``ca`` are files: of logins, and of authorities besides which
+    none is trusted.
+    """
+
+    artifact: str
+    repository: str
+    tag: str = "live"
+    source: str = ""
+    archive: str = ""
+    login: dict[str, str] = {}
+    docker_config: str = ""
+    ca: str = ""
+
+
+EXECUTORS: dict[str, type[Record]] = {"command": CommandSettings, "git": GitSettings, "oci": OciSettings}
 """Executor -> the type of its table. ``record`` has none."""

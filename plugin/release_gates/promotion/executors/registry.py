@@ -13,6 +13,7 @@ _FOLDER = "release_gates.promotion.executors"
 CLASSES = {
     "command": f"{_FOLDER}.command:CommandExecutor",
     "git": f"{_FOLDER}.git.executor:GitExecutor",
+    "oci": f"{_FOLDER}.oci.executor:OciExecutor",
 }
 """Executor -> "module:class"; the class takes a ``Site``."""
 

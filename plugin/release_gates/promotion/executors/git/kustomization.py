@@ -102,8 +102,14 @@ def _entries(text: str, names: Mapping[str, object], place: str) -> dict[str, _E
 
 
 def _document(text: str, place: str) -> Any:
-    import yaml
-
+    try:
+        import yaml
+    except ImportError:
+        raise DeployError(
+            "PyYAML is not installed.",
+            slug="deploy-unavailable",
+            hint="pip install 'pytest-release-gates[deploy]'",
+        ) from None
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=yaml.SafeLoader)):
             raise _unreadable(place, "it has aliases")
