@@ -29,7 +29,7 @@ def availability_findings(deployed: Deployed, settings: KubernetesSettings) -> I
     """Yield what makes workloads unavailable, or run twice."""
     for workload in deployed.workloads:
         profile = settings.profile(workload.title, workload.kind)
-        if profile.role == "batch" or not workload.lives or workload.object.owned:
+        if profile.role == "batch" or not workload.lives or deployed.made(workload.object):
             continue
         found = (*_probes(workload), *_warm_up(workload, profile), *_stop(deployed, workload, profile))
         if workload.kind == "StatefulSet":
@@ -169,7 +169,7 @@ def _spread(workload: Workload) -> bool:
 
 def _budget(deployed: Deployed, budget: Object) -> Iterator[Finding]:
     taken = selected(deployed, budget.namespace, budget.spec.get("selector"))
-    behind = [one for one in taken if one.kind in SCALED and not one.object.owned]
+    behind = [one for one in taken if one.kind in SCALED and not deployed.made(one.object)]
     if not behind:
         yield Finding("AV04", budget.title, "it selects no pod")
         return

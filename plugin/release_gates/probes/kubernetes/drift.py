@@ -10,19 +10,10 @@ from dataclasses import dataclass
 
 from release_gates.probes.kubernetes.comparing import differences
 from release_gates.probes.kubernetes.findings import Finding, Undecided
-from release_gates.probes.kubernetes.objects import (
-    WORKLOADS,
-    Deployed,
-    Object,
-    Workload,
-    items,
-    mapping,
-    starts_pods,
-)
+from release_gates.probes.kubernetes.objects import WORKLOADS, Deployed, Object, Workload
 
 OWN_CONFIGURATION = "KubeletConfiguration"
 """Configuration of a node, no object of the API."""
-CONTROLLERS = WORKLOADS - {"Pod", "PodTemplate"}
 
 
 @dataclass(frozen=True)
@@ -103,26 +94,16 @@ def _known(one: Object, sides: Sides) -> bool:
     """Tell whether an object is declared, or made by a controller that is there (or declared) itself."""
     if sides.declared.find(one.kind, one.namespace, one.name) is not None:
         return True
-    owner = _owner(one)
-    if not owner:
-        return False
+    owner = one.owner
     key = (str(owner.get("kind")), one.namespace, str(owner.get("name")))
-    there = sides.live.find(*key)
-    if there is None:
-        declared = sides.declared.find(*key)
-        return declared is not None and declared.kind not in WORKLOADS  # of a kind that is not read
-    uid = mapping(there.body.get("metadata")).get("uid")
-    controls = there.kind in CONTROLLERS or (there.kind not in WORKLOADS and starts_pods(there))
-    return controls and uid == owner.get("uid") and there is not one
-
-
-def _owner(one: Object) -> dict[str, object]:
-    owners = items(mapping(one.body.get("metadata")).get("ownerReferences"))
-    return next((mapping(each) for each in owners if mapping(each).get("controller") is True), {})
+    if sides.live.find(*key) is not None:
+        return sides.live.made(one)
+    declared = sides.declared.find(*key) if owner else None
+    return declared is not None and declared.kind not in WORKLOADS  # of a kind that is not read
 
 
 def _stranger(workload: Workload) -> str:
-    owner = _owner(workload.object)
+    owner = workload.object.owner
     if owner:
         return f"no manifest declares it, and its owner {owner.get('kind')} {owner.get('name')} is not there"
     return "no manifest declares it"

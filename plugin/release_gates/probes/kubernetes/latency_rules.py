@@ -48,7 +48,7 @@ def latency_findings(deployed: Deployed, settings: KubernetesSettings) -> Iterat
     nodes = low_latency_nodes(deployed, settings) if deployed.live else None
     for workload in deployed.workloads:
         profile = settings.profile(workload.title, workload.kind)
-        if not profile.low_latency or workload.object.owned:
+        if not profile.low_latency or deployed.made(workload.object):
             continue
         texts = (
             *_quality(workload),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from release_gates.probes.kubernetes.objects import Deployed, Object, items, mapping
+from release_gates.probes.kubernetes.objects import Deployed, Object, mapping
 from release_gates.probes.kubernetes.settings import KubernetesSettings
 
 DEEPEST = 8
@@ -16,7 +16,7 @@ def low_latency_nodes(deployed: Deployed, settings: KubernetesSettings) -> Mappi
     found: dict[str, set[str]] = {
         one.title: set()
         for one in deployed.workloads
-        if not one.object.owned and settings.profile(one.title, one.kind).low_latency
+        if not deployed.made(one.object) and settings.profile(one.title, one.kind).low_latency
     }
     for pod in deployed.of_kind("Pod"):
         node = pod.spec.get("nodeName")
@@ -33,9 +33,7 @@ def _ended(pod: Object) -> bool:
 def _root(one: Object, deployed: Deployed) -> Object:
     """Return the object that nobody owns and that made another, by its controllers."""
     for _ in range(DEEPEST):
-        owners = items(mapping(one.body.get("metadata")).get("ownerReferences"))
-        owner = next((mapping(each) for each in owners if mapping(each).get("controller")), {})
-        above = deployed.find(str(owner.get("kind")), one.namespace, str(owner.get("name")))
+        above = deployed.maker(one)
         if above is None:
             return one
         one = above

@@ -34,6 +34,7 @@ WORKLOADS = frozenset(
         *{"Job", "CronJob"},
     }
 )
+CONTROLLERS = WORKLOADS - {"Pod", "PodTemplate"}
 CLUSTER_SCOPED = frozenset(
     {
         *{"Namespace", "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "StorageClass"},
@@ -85,10 +86,10 @@ class Object:
         return mapping(self.body.get("spec"))
 
     @property
-    def owned(self) -> bool:
-        """Whether a controller made it."""
-        owners = mapping(self.body.get("metadata")).get("ownerReferences")
-        return any(mapping(owner).get("controller") for owner in items(owners))
+    def owner(self) -> dict[str, Any]:
+        """The controller that it says made it, empty if none."""
+        owners = items(mapping(self.body.get("metadata")).get("ownerReferences"))
+        return next((mapping(each) for each in owners if mapping(each).get("controller") is True), {})
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,23 @@ class Deployed:
     def _index(self) -> dict[tuple[str, str, str], Object]:
         return {(one.kind, one.namespace, one.name): one for one in self.objects}
 
+    def maker(self, one: Object) -> Object | None:
+        """Return the controller that made an object: it is there, and has the identity that was claimed.
+
+        Manifests make nothing, so that whoever writes an owner into one is not believed.
+        """
+        said = one.owner
+        found = self.find(str(said.get("kind")), one.namespace, str(said.get("name"))) if said else None
+        if not self.live or found is None or found is one:
+            return None
+        controls = found.kind in CONTROLLERS or (found.kind not in WORKLOADS and has_template(found))
+        uid = mapping(found.body.get("metadata")).get("uid")
+        return found if controls and uid and uid == said.get("uid") else None
+
+    def made(self, one: Object) -> bool:
+        """Tell whether a controller made an object, so that rules ask the controller."""
+        return self.maker(one) is not None
+
     def of_kind(self, *kinds: str) -> Iterator[Object]:
         """Yield the objects of some kinds."""
         for kind in kinds:
@@ -208,16 +226,19 @@ def deployed(documents: Iterable[Document], *, namespace: str, live: bool = Fals
         if key in seen:
             raise malformed(one.place, f"{one.title} is declared twice, first at {seen[key].place}")
         seen[key] = one
-    workloads = tuple(Workload(one, _pod(one)) for one in objects if starts_pods(one))
-    return Deployed(tuple(objects), live, workloads)
+    everything = Deployed(tuple(objects), live)
+    starting = (one for one in objects if _starts_pods(one, everything))
+    return Deployed(everything.objects, live, tuple(Workload(one, _pod(one)) for one in starting))
 
 
-def starts_pods(one: Object) -> bool:
-    """Tell whether an object starts pods: by its kind, or because it has the template of one."""
-    if one.kind == "ReplicaSet" and one.owned and one.spec.get("replicas") == 0:
+def _starts_pods(one: Object, everything: Deployed) -> bool:
+    if one.kind == "ReplicaSet" and one.spec.get("replicas") == 0 and everything.made(one):
         return False  # an earlier revision of a Deployment, kept for a rollback
-    if one.kind in WORKLOADS:
-        return True
+    return one.kind in WORKLOADS or has_template(one)
+
+
+def has_template(one: Object) -> bool:
+    """Tell whether an object has the template of a pod, of whatever kind it is."""
     template = mapping(mapping(one.spec.get("template")).get("spec"))
     return isinstance(template.get("containers"), list)
 

@@ -435,8 +435,8 @@ def test_the_nodes_of_a_deployment_are_those_of_its_replica_sets_living_pods() -
     template = found(rules.GOOD, rules.GATEWAY)["spec"]["template"]
 
     def made(kind: str, name: str, owner: str, by: str, **body: Any) -> dict[str, Any]:
-        owners = [{"kind": owner, "name": by, "controller": True}]
-        metadata = {"name": name, "namespace": "trading", "ownerReferences": owners}
+        owners = [{"kind": owner, "name": by, "uid": by, "controller": True}]
+        metadata = {"name": name, "namespace": "trading", "uid": name, "ownerReferences": owners}
         return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **body}
 
     def on(name: str, node: str, by: str = "rs", phase: str = "Running") -> dict[str, Any]:

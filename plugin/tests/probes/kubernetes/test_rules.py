@@ -428,26 +428,54 @@ def test_all_kinds_of_workloads_and_containers_are_judged() -> None:
             assert {"PSS-privileged", "PW01", "PW04"} <= rules, (name, kind)
 
 
-def test_earlier_revisions_of_a_deployment_start_nothing() -> None:
-    template = {
-        "metadata": {},
-        "spec": {"containers": [{"name": "c", "image": f"{IMAGE}@sha256:{'ef' * 32}"}]},
-    }
-    owner = {
+def owned(kind: str, name: str, uid: str, **spec: Any) -> dict[str, Any]:
+    owner = {"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": uid, "controller": True}
+    return {
         "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "name": "order-gateway",
-        "uid": "1",
-        "controller": True,
+        "kind": "ReplicaSet",
+        "metadata": {"name": "old", "namespace": "trading", "uid": "r", "ownerReferences": [owner]},
+        "spec": {
+            "selector": {},
+            "template": {
+                "metadata": {},
+                "spec": {"containers": [{"name": "c", "image": f"{IMAGE}@sha256:{'ef' * 32}"}]},
+            },
+            **spec,
+        },
     }
-    for replicas, owners, judged_too in ((0, [owner], False), (1, [owner], True), (0, [], True)):
-        old = {
-            "apiVersion": "apps/v1",
-            "kind": "ReplicaSet",
-            "metadata": {"name": "old", "namespace": "trading", "ownerReferences": owners},
-            "spec": {"replicas": replicas, "selector": {}, "template": template},
-        }
-        assert ("PW12" in {one.rule for one in judged(with_objects(old)).findings}) is judged_too
+
+
+GATEWAY_UID = changed(GATEWAY, "metadata.uid", "1")
+
+
+@pytest.mark.parametrize(
+    ("one", "live", "rules"),
+    [
+        (owned("Deployment", "order-gateway", "1", replicas=0), True, set()),
+        (owned("Deployment", "order-gateway", "1", replicas=2), True, {"PW12"}),
+        # who is not there, is another, or controls nothing made nothing
+        (owned("Deployment", "order-gateway", "2", replicas=0), True, {"PW12", "AV03"}),
+        (owned("Deployment", "nobody", "1", replicas=0), True, {"PW12", "AV03"}),
+        (owned("ConfigMap", "order-gateway", "1", replicas=0), True, {"PW12", "AV03"}),
+        # a manifest that says who made it is not believed
+        (owned("Deployment", "order-gateway", "1", replicas=0), False, {"PW12", "AV03"}),
+    ],
+)
+def test_what_a_controller_made_is_judged_by_the_controller(
+    one: dict[str, Any], live: bool, rules: set[str]
+) -> None:
+    documents = [Document("x", each) for each in (*copy.deepcopy(GATEWAY_UID), one)]
+    found = judge(deployed(documents, namespace="x", live=live), settings(), {IMAGE: DIGEST}, NOW).findings
+    assert {each.rule for each in found if each.object.startswith("ReplicaSet")} & {"PW12", "AV03"} == rules
+
+
+def test_a_claimed_owner_is_no_way_around_the_rules_for_the_engine() -> None:
+    owner = {"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "1", "controller": True}
+    objects = changed(ENGINE, "metadata.ownerReferences", [owner])
+    engine = next(one for one in objects if one["kind"] == "StatefulSet")
+    engine["spec"] |= {"replicas": 2}
+    engine["spec"]["template"]["spec"]["tolerations"] = []
+    assert {one.rule for one in judged(objects).findings} == {"AV10", "LL10"}
 
 
 def test_a_custom_kind_is_an_error_until_policy_accepts_it_and_its_pods_are_judged() -> None:
