@@ -53,7 +53,7 @@ def preview(events: Sequence[Event], entry: Entry, checked: Checked, *, now: dat
     name, executor = entry.environment.name, executor_for(entry.site)
     check_nobody_deploys(events, name)
     run, verdict = checked(events)
-    change = entry.change(events, run, verdict, "dry-run", now=now)
+    change = entry.change(events, run, verdict, "dry run", now=now)
     return _told(events, entry, change, run, verdict, executor)
 
 
