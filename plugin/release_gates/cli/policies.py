@@ -20,6 +20,7 @@ from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.mistake import PolicyMistakes
 from release_gates.policy.review import review
 from release_gates.policy.schema import environment_schema
+from release_gates.promotion.windows import window_remark
 from release_gates.proof.registry import read_registry, review_defects
 from release_gates.session.expecting import collected_gates
 
@@ -45,6 +46,7 @@ def check(project: Project, schema: bool) -> None:
     now = datetime.now(UTC)
     for environment in policy.environments:
         remarks += [f"{environment.name}: {each}" for each in standing(policy, environment, now)]
+        remarks += [f"{environment.name}: {each}" for each in filter(None, [window_remark(environment, now)])]
     gates = ", ".join(policy.gate_names()) or "no gates"
     project.say(
         {"ok": True, "rules": policy.digest, "remarks": remarks},

@@ -55,6 +55,16 @@ def window_sentence(environment: EnvironmentPolicy, now: datetime) -> str:
     return f"open until {shown(found.until, zone_of(found.zone))}"
 
 
+def window_remark(environment: EnvironmentPolicy, now: datetime) -> str:
+    """Return why an environment's windows may never open; "" where they do."""
+    try:
+        found = standing_of(environment, now)
+    except GateError as error:
+        return f"nothing enters: {error}"
+    never = found is not None and found.closed and found.opens is None
+    return f"nothing enters within {AHEAD.days} days, by its windows and freezes" if never else ""
+
+
 def zone_of(name: str) -> ZoneInfo:
     """Return an IANA zone; ``ProbeUnavailable`` where this machine has no data of it."""
     try:

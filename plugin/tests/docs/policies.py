@@ -21,6 +21,7 @@ FILES = {
     "environment": "environments.toml",
     "key": "trust.toml",
     "waiver": "waivers.toml",
+    "freeze": "freezes.toml",
     "defect": "defects.toml",
 }
 """Table at the top -> the file in which it stands."""

@@ -14,10 +14,11 @@ from release_gates.errors import ProbeUnavailable, PromotionRefused
 from release_gates.model.gate import EnvironmentPolicy, GateSpec
 from release_gates.model.timetable import WEEKDAYS, Sessions, Window
 from release_gates.promotion.sessions import calendar_of
-from release_gates.promotion.windows import check_window, standing_of, window_sentence
+from release_gates.promotion.windows import check_window, standing_of, window_remark, window_sentence
 from release_gates.testing import GateProject
 
 HOUR = timedelta(hours=1)
+NEVER = '{ calendars = ["24/7"], when = "outside" }'
 
 
 def production(*windows: Window) -> EnvironmentPolicy:
@@ -99,6 +100,14 @@ def test_never_open_is_said() -> None:
     )
 
 
+def test_a_remark_where_nothing_can_enter() -> None:
+    now = utc("2026-11-22T08:00")
+    assert window_remark(around("outside", "XNYS"), now) == ""
+    assert window_remark(production(), now) == ""
+    assert "nothing enters within 90 days" in window_remark(around("outside", "24/7"), now)
+    assert "no usable calendar 'XNYZ'" in window_remark(around("outside", "XNYZ"), now)
+
+
 def test_beyond_the_horizon_it_is_closed() -> None:
     """What the calendar does not reach yet is no holiday."""
     horizon = calendar_of("XNYS", now=datetime.now(UTC)).horizon
@@ -168,6 +177,8 @@ def test_a_real_promotion_waits_for_its_window(tmp_path: Path) -> None:
     assert "[window-closed]" in refused.output
     assert f"It opens on {opens}" in " ".join(project.cli("status").output.split())
     assert "window-closed" in project.cli("report", "staging", "--format", "markdown").output
+    path.write_text(f'{always}{role}[environment.staging.window]\nzone = "UTC"\nsessions = {NEVER}\n')
+    assert "nothing enters within 90 days" in " ".join(project.cli("check").output.split())
     path.write_text(f'{always}{role}[environment.staging.window]\nzone = "UTC"\n')
     first, last = ((now + timedelta(days=days)).date() for days in (-1, 2))
     project.write(
