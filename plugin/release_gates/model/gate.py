@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime
 from itertools import product
 from typing import Any, Literal
 
+from release_gates.model.approval import AskedRole
 from release_gates.model.deployment import DeployPolicy
 from release_gates.model.limit import LimitRule
 from release_gates.model.outcome import Effect, Mode, Severity
 from release_gates.model.record import Record
+from release_gates.model.route import NORMAL, Route
 from release_gates.model.timetable import Freeze, Soak, Window
 from release_gates.model.trust import Trust
 from release_gates.model.waiver import Waiver
@@ -51,14 +53,6 @@ class GateSpec(Record, frozen=True, kw_only=True):
         return tuple(",".join(cell) for cell in product(*pairs))
 
 
-class AskedRole(Record, frozen=True, kw_only=True):
-    """How many of these persons have to approve a promotion, each for this role alone."""
-
-    name: str
-    least: int
-    persons: tuple[str, ...]
-
-
 class EnvironmentPolicy(Record, frozen=True, kw_only=True):
     """What the entry to one environment asks for."""
 
@@ -82,6 +76,16 @@ class EnvironmentPolicy(Record, frozen=True, kw_only=True):
     """One of them has to be open when a candidate enters; none of them is always."""
     freezes: tuple[Freeze, ...] = ()
     soak: Soak | None = None
+    routes: tuple[Route, ...] = ()
+    route: Route | None = None
+    """Which of them this is about, None for the normal one; then ``gates`` are those of the route."""
+    left_out: tuple[str, ...] = ()
+    """The gates that the route does not ask for."""
+
+    @property
+    def route_name(self) -> str:
+        """The name of the route, ``normal`` for everything."""
+        return self.route.name if self.route else NORMAL
 
     def gate(self, name: str) -> GateSpec | None:
         """Return the gate of that name, or None where this environment does not list it."""

@@ -169,6 +169,15 @@ class Verdict(Record, frozen=True, kw_only=True):
     observe_until: date | UnsetType = UNSET
     observed: tuple[Reason, ...] | UnsetType = UNSET
     waivers: tuple[WaiverUse, ...] | UnsetType = UNSET
+    elsewhere: str | UnsetType = UNSET
+    """The folder of a policy that is not the project's own, which makes a verdict LOCAL."""
+
+    @property
+    def why_local(self) -> str:
+        """Why it is LOCAL, "" where it is not."""
+        if self.elsewhere is not UNSET:
+            return f"the policy is from elsewhere, {self.elsewhere}"
+        return "the ledger is unsigned" if self.local else ""
 
     @property
     def promotes(self) -> bool:

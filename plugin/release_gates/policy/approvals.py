@@ -15,7 +15,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from release_gates.errors import PolicyError
-from release_gates.model.gate import AskedRole
+from release_gates.model.approval import AskedRole
 from release_gates.model.person import is_full_name, may_be_same
 from release_gates.policy.grammar import parse_duration_s
 from release_gates.policy.table import GATE_NAME, Table, is_name

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import NamedTuple
 
+from release_gates.model.approval import AskedRole
 from release_gates.model.deployment import DeployPolicy
-from release_gates.model.gate import AskedRole
 from release_gates.model.outcome import Mode
+from release_gates.model.route import Route
 from release_gates.model.timetable import Soak, Window
 from release_gates.policy.approvals import read_approvals
 from release_gates.policy.deploy import read_deploy
@@ -15,6 +16,7 @@ from release_gates.policy.document import read_document
 from release_gates.policy.measuring import KEY
 from release_gates.policy.mistake import Mistakes, suggestion
 from release_gates.policy.modes import MODE_KEYS, read_mode
+from release_gates.policy.routes import read_routes
 from release_gates.policy.selection import read_patterns
 from release_gates.policy.snapshot import ENVIRONMENTS, Snapshot
 from release_gates.policy.table import Table, is_name
@@ -26,7 +28,7 @@ RESERVED = ("environments", "waivers", "defects", "trust", "freezes")
 
 SETTINGS = (
     *("attempts", "local_may_promote", "approved_rules", "checkpoint", "max_waiver_days", "approvals"),
-    *("window", "soak", "deploy"),
+    *("window", "soak", "deploy", "route"),
 )
 
 
@@ -46,6 +48,7 @@ class EnvironmentHead(NamedTuple):
     soak: Soak | None = None
     checkpoint: bool = False
     deploy: DeployPolicy = DeployPolicy()
+    routes: tuple[Route, ...] = ()
 
 
 def read_path(snapshot: Snapshot, mistakes: Mistakes) -> tuple[EnvironmentHead, ...]:
@@ -110,6 +113,7 @@ def _heads(document: Table, names: tuple[str, ...]) -> list[tuple[str, Environme
             read_soak(table, names[: names.index(name)] if name in names else ()),
             checkpoint=table.flag("checkpoint") is True,
             deploy=read_deploy(table),
+            routes=read_routes(table),
         )
         heads.append((name, head))
     return heads

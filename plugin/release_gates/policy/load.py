@@ -22,6 +22,7 @@ from release_gates.policy.gates import (
     settings_mistake,
 )
 from release_gates.policy.mistake import At, Mistakes, suggestion
+from release_gates.policy.routes import check_routes
 from release_gates.policy.snapshot import (
     ENVIRONMENTS,
     TOOL_KEY,
@@ -69,6 +70,9 @@ def _policy(snapshot: Snapshot, mistakes: Mistakes) -> Policy:
         structs.replace(each, freezes=tuple(f for f in freezes if each.name in f.environments))
         for each in (_environments(path, snapshot, mistakes) if path else ())
     )
+    if not mistakes.found:
+        for environment in environments:
+            check_routes(environment, mistakes)
     expected = _expected(environments, snapshot, mistakes) if path else {}
     if path:
         _refuse_strange_findings(environments, snapshot, mistakes)
@@ -127,6 +131,7 @@ def _environment(
         observe_until=head.observe_until,
         windows=head.windows,
         soak=head.soak,
+        routes=head.routes,
     )
 
 

@@ -14,7 +14,8 @@ from release_gates.ledger.attestations.approvals import check_approval
 from release_gates.ledger.history import RunView
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Approved, Event
-from release_gates.model.gate import AskedRole, EnvironmentPolicy
+from release_gates.model.approval import AskedRole
+from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.person import may_be_same
 from release_gates.model.record import digest
 from release_gates.model.trust import Trust
