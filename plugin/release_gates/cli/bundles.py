@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 
 import click
 import msgspec
+from msgspec import UNSET
 
 from release_gates import TOOL
 from release_gates.candidate.store import ArtifactStore
@@ -191,6 +192,7 @@ def _again(made: Bundle, verdict: Verdict, past: History, file: Path) -> Verdict
         local=verdict.local,
         run=verdict.run,
         waivers=policy.waivers,
+        elsewhere="" if verdict.elsewhere is UNSET else verdict.elsewhere,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 import msgspec
+from msgspec import UNSET
 
 from release_gates.candidate.store import ArtifactStore
 from release_gates.cli.project import Project, environment_of, refusing, width
@@ -168,6 +169,7 @@ def _decided_again(project: Project, ledger: Ledger, view: RunView, verdict: Ver
         local=verdict.local,
         run=view.started.run,
         waivers=policy.waivers,
+        elsewhere="" if verdict.elsewhere is UNSET else verdict.elsewhere,
     )
 
 
@@ -185,6 +187,8 @@ def _prepared(
         root=project.root,
         candidate_root=folder,
         run=new_run_id(datetime.now(UTC)),
+        policy_dir=project.policy_dir,
+        elsewhere=project.elsewhere,
         signed=signed,
     )
 

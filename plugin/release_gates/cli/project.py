@@ -17,7 +17,7 @@ import msgspec
 
 from release_gates import TOOL
 from release_gates.candidate.file import read_candidate
-from release_gates.errors import GateError, PolicyError
+from release_gates.errors import GateError, PolicyError, PromotionRefused
 from release_gates.ledger.checkpoint import check_checkpoint, read_checkpoint
 from release_gates.ledger.notes import Note, note_of
 from release_gates.ledger.opening import open_ledger
@@ -26,7 +26,8 @@ from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.checkpoint import Noted
 from release_gates.model.gate import EnvironmentPolicy, Policy
 from release_gates.model.trust import Trust
-from release_gates.policy.load import policy_from_snapshot
+from release_gates.policy.home import OWN, elsewhere, find_root
+from release_gates.policy.load import load_policy, policy_from_snapshot
 from release_gates.policy.snapshot import read_snapshot
 from release_gates.policy.trust import FILE, read_keys
 
@@ -50,6 +51,11 @@ class Project:
         """Folder of everything that runs leave behind."""
         return self.root / ".gates"
 
+    @property
+    def elsewhere(self) -> str:
+        """The policy folder, if it is not the project's own; "" if it is. Then a verdict is LOCAL."""
+        return elsewhere(self.policy_dir, self.root)
+
     def snapshot(self) -> dict[str, str]:
         """Return the rules: the text of everything in the policy folder, the digests of what measures."""
         return read_snapshot(self.policy_dir, tool=TOOL, root=self.root)
@@ -57,6 +63,23 @@ class Project:
     def policy(self) -> Policy:
         """Return the policy; ``PolicyError`` lists every mistake."""
         return policy_from_snapshot(self.snapshot(), folder=self.policy_dir.name)
+
+    def check_policy(self, environment: str) -> None:
+        """Refuse a policy from elsewhere, unless the project's own accepts LOCAL for this environment.
+
+        It makes verdicts LOCAL, and may not say itself that this is enough where there is an own one.
+        """
+        own = self.root / OWN
+        if not (self.elsewhere and own.is_dir()):
+            return
+        entry = load_policy(own, tool=TOOL).environment(environment)
+        if entry is None or not entry.local_may_promote:
+            raise PromotionRefused(
+                f"the policy is from elsewhere, {self.elsewhere}, which makes every verdict LOCAL, and the "
+                f"project's own gates/ do not accept that for {environment}.",
+                slug="local-verdict",
+                hint="Decide and promote without --gate-policy and GATE_POLICY.",
+            )
 
     def candidate(self) -> ReleaseCandidate:
         """Return the candidate that ``candidate.toml`` describes."""
@@ -101,11 +124,6 @@ def environment_of(policy: Policy, name: str) -> EnvironmentPolicy:
             f"there is no environment '{name}'.", slug="unknown-environment", hint=f"There are: {known}."
         )
     return environment
-
-
-def find_root(start: Path) -> Path:
-    """Return the nearest folder upwards that holds ``gates/``, or ``start`` itself."""
-    return next((folder for folder in (start, *start.parents) if (folder / "gates").is_dir()), start)
 
 
 def width() -> int:

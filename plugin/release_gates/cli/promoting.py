@@ -52,6 +52,7 @@ def promote(project: Project, environment: str, dry_run: bool, resume: bool) -> 
     """
     if dry_run and resume:
         raise click.UsageError("--dry-run is of a promotion that has not begun.")
+    project.check_policy(environment)
     policy, candidate = project.policy(), project.candidate()
     entry, folder = environment_of(policy, environment), project.candidate_file.parent
     if dry_run:

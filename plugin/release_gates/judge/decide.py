@@ -30,6 +30,7 @@ def decide(
     local: bool,
     run: str,
     waivers: Sequence[Waiver] = (),
+    elsewhere: str = "",
 ) -> Verdict:
     """Return PROMOTE only if nothing at all speaks against it.
 
@@ -38,6 +39,7 @@ def decide(
     The same arguments give the same verdict, byte for byte. A gate that is only observed gives no reason
     against promotion; what it would have given stands beside. An entry that is only observed is decided as if
     it were enforced. ``waivers`` are all that the policy has; what one covers is WAIVED, never better.
+    ``elsewhere`` is the folder of a policy that is not the project's own: then the verdict is LOCAL, too.
     """
     candidate = evidence[0].header.candidate
     gates = tuple(
@@ -58,7 +60,8 @@ def decide(
         *_run_reasons(environment, rules, evidence, now),
         *_another_baseline(environment, evidence, history),
         *(() if entry_observed else _nothing_enforced(environment, gates)),
-        *_history_reasons(environment, history, local),
+        *_history_reasons(environment, history),
+        *_local_reasons(environment, local, elsewhere),
         *_gate_reasons(enforced),
     )
     would_hold = _worst_first(*_gate_reasons([gate for gate in gates if gate.is_observed]))
@@ -72,7 +75,8 @@ def decide(
             name=candidate.name, version=candidate.version, commit=candidate.commit, digest=candidate.digest
         ),
         run=run,
-        local=local,
+        local=local or bool(elsewhere),
+        elsewhere=elsewhere or UNSET,
         attempt=len(history.unproven_runs) + 1,
         attempts_allowed=environment.attempts,
         decided=now,
@@ -172,16 +176,26 @@ def _part_reasons(rules: str, part: Evidence, now: datetime) -> Iterator[Reason]
         yield _open(f"the clock went back during or after run {header.run}: its times are not in order")
 
 
-def _history_reasons(environment: EnvironmentPolicy, history: History, local: bool) -> Iterator[Reason]:
+def _history_reasons(environment: EnvironmentPolicy, history: History) -> Iterator[Reason]:
     used = len(history.unproven_runs)
     if used >= environment.attempts:
         yield _open(
             f"attempt {used + 1} of {environment.attempts}: earlier runs of this candidate proved nothing "
             f"(last {history.unproven_runs[-1]}); `release-gates invalidate RUN` with a reason gives one back"
         )
-    if local and not environment.local_may_promote:
+
+
+def _local_reasons(environment: EnvironmentPolicy, local: bool, elsewhere: str) -> Iterator[Reason]:
+    if environment.local_may_promote:
+        return
+    if local:
         yield _open(
             f"the ledger is local and unsigned; the policy of {environment.name} does not accept that"
+        )
+    if elsewhere:
+        yield _open(
+            f"the policy is not the project's own gates/ but {elsewhere}, which makes the verdict LOCAL; "
+            f"the policy of {environment.name} does not accept that"
         )
 
 

@@ -146,8 +146,12 @@ def variables(verdict: Verdict) -> dict[str, str]:
         "Entry": verdict.environment,
         "Candidate": f"{candidate.name} {candidate.version}",
         "Attempt": f"{verdict.attempt} of {verdict.attempts_allowed}",
-        "Ledger": "LOCAL (unsigned)" if verdict.local else "signed",
+        "Ledger": _local(verdict) if verdict.local else "signed",
     }
+
+
+def _local(verdict: Verdict) -> str:
+    return f"LOCAL ({verdict.why_local})" if verdict.elsewhere else "LOCAL (unsigned)"
 
 
 def executor(environ: Mapping[str, str]) -> dict[str, str] | None:

@@ -100,7 +100,9 @@ def _warnings(release: Release, verdict: Verdict) -> Iterator[str]:
         yield f"{each.sentence[:1].upper()}{each.sentence[1:]}."
     if verdict.observed:
         yield f"Only observed, would hold: {verdict.observed[0].sentence}"
-    if verdict.local:
+    if verdict.elsewhere:
+        yield f"LOCAL: {verdict.why_local}, and not the project's own gates/."
+    elif verdict.local:
         yield "LOCAL: this ledger is unsigned; whoever may write the file could have changed it."
     yield from release.notes
 

@@ -79,12 +79,16 @@ def _until(day: date | UnsetType) -> str:
 def subject(verdict: Verdict) -> str:
     """Return one line on what was decided, in which run."""
     candidate = verdict.candidate
-    local = ", LOCAL ledger (unsigned)" if verdict.local else ""
+    local = f", {_local(verdict)}" if verdict.local else ""
     return (
         f"{candidate.name} {candidate.version} "
         f"(commit {candidate.commit[:12] or 'unknown'}, digest {candidate.digest[:12]}), "
         f"run {verdict.run}, attempt {verdict.attempt} of {verdict.attempts_allowed}{local}"
     )
+
+
+def _local(verdict: Verdict) -> str:
+    return f"LOCAL ({verdict.why_local})" if verdict.elsewhere else "LOCAL ledger (unsigned)"
 
 
 def gate_lines(gate: GateJudgement, width: int) -> Iterator[str]:

@@ -15,6 +15,7 @@ from release_gates.model.gate import EnvironmentPolicy, Policy
 from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.snapshot import in_full, read_snapshot, snapshot_digest
 from release_gates.session.briefing import BRIEFING, Briefing
+from release_gates.session.departures import Telling
 from release_gates.session.ending import NOT_PROVEN
 from release_gates.session.exclusive import register_exclusive
 from release_gates.session.expression import PREFIX, deciding_environments
@@ -32,6 +33,7 @@ def activate(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         briefing = Briefing.from_text(config.workerinput["release_gates"])
         _register(config, briefing)
+        config.pluginmanager.register(Telling(), "release_gates_telling")
         return
     try:
         _activate_controller(config)

@@ -17,9 +17,10 @@ from release_gates.model.gate import EnvironmentPolicy
 from release_gates.policy.selection import expected_in
 from release_gates.session.briefing import Briefing
 from release_gates.session.deciding import Deciding
+from release_gates.session.departures import Departures
 from release_gates.session.progress import Progress
 from release_gates.session.run import RUN_VARIABLE, Run, new_run_id
-from release_gates.session.settings import path_setting, setting
+from release_gates.session.settings import foreign_policy, path_setting, policy_folder, setting
 from release_gates.session.terminal import VerdictBlock
 from release_gates.session.verdict_file import write_hold
 
@@ -37,6 +38,7 @@ def begin(
         raise
     config.pluginmanager.register(deciding, "release_gates_deciding")
     config.pluginmanager.register(deciding.recording, "release_gates_recording")
+    config.pluginmanager.register(deciding.departures, "release_gates_departures")
     config.pluginmanager.register(VerdictBlock(), "release_gates_verdict_block")
     if config.get_verbosity() >= 0:
         config.pluginmanager.register(progress, "release_gates_progress")
@@ -60,6 +62,8 @@ def _deciding(
         root=config.rootpath,
         candidate_root=file.parent,
         run=joined or new_run_id(datetime.now(UTC)),
+        policy_dir=policy_folder(config),
+        elsewhere=foreign_policy(config),
     )
     evidence = path_setting(config, "evidence", str(run.default_evidence()))
     if joined:
@@ -70,6 +74,7 @@ def _deciding(
         environment,
         run,
         evidence,
+        departures=Departures(config, snapshot),
         joined=joined is not None,
         part=config.option.gate_part,
     )

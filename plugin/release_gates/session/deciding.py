@@ -14,6 +14,7 @@ from release_gates.model.gate import EnvironmentPolicy, Policy
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.verdict import Verdict, taken_back
 from release_gates.policy.selection import expected_in
+from release_gates.session.departures import Departures
 from release_gates.session.ending import NOT_PROVEN, Ending, enough_failed
 from release_gates.session.missing import missing_reports
 from release_gates.session.outcomes import sentence
@@ -39,9 +40,11 @@ class Deciding:
         run: Run,
         evidence: Path,
         *,
+        departures: Departures,
         joined: bool,
         part: bool,
     ) -> None:
+        self.departures = departures
         self._config = config
         self._expected = expected_in(policy, environment)
         self._environment = environment
@@ -158,7 +161,7 @@ class Deciding:
             return
         self.recording.close()
         self._ending.counted(session, self.recording.counted)
-        self._run.end_evidence(self._writer, self._ending.problems)
+        self._run.end_evidence(self._writer, (*self._ending.problems, *self.departures.sentences()))
         if self._part:
             self._config.hook.pytest_gate_part_measured(config=self._config, evidence=self._evidence)
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -13,7 +13,7 @@ from msgspec import UNSET
 from release_gates.candidate.keep import keep_candidate
 from release_gates.candidate.store import ArtifactStore
 from release_gates.candidate.verify import verify_artifacts
-from release_gates.errors import LedgerError
+from release_gates.errors import GateError, LedgerError
 from release_gates.host.facts import host_facts
 from release_gates.judge.decide import decide, short_parts
 from release_gates.judge.gates import own_outcome
@@ -28,8 +28,13 @@ from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy, observ
 from release_gates.model.outcome import Outcome
 from release_gates.model.record import canonical
 from release_gates.model.verdict import Verdict
+from release_gates.policy.measuring import changed_names
 from release_gates.policy.selection import expected_in
+from release_gates.policy.snapshot import TOOL_KEY, read_snapshot
 from release_gates.session.verdict_file import write_hold, write_verdict
+
+MOST_NAMED = 5
+"""So many changed files are named; the rest is counted."""
 
 RUN_VARIABLE = "GATE_RUN"
 """Environment variable by which ``release-gates run`` hands its run over to the pytest that it started."""
@@ -91,10 +96,18 @@ class Run:
         root: Path,
         candidate_root: Path,
         run: str,
+        policy_dir: Path,
+        elsewhere: str = "",
         signed: bool = False,
     ) -> None:
-        """Take up a run; ``signed`` says that its verdict will be, so that no ledger makes it LOCAL."""
+        """Take up a run; ``signed`` says that its verdict will be, so that no ledger makes it LOCAL.
+
+        ``snapshot`` was read from ``policy_dir`` and ``root``, and is compared with them at the end.
+        ``elsewhere`` is that folder where it is not the project's own: then the verdict is LOCAL.
+        """
         self.id = run
+        self._policy_dir = policy_dir
+        self._elsewhere = elsewhere
         self._local = ledger.local and not signed
         self._policy = policy
         self._snapshot = snapshot
@@ -173,9 +186,19 @@ class Run:
         return True
 
     def end_evidence(self, writer: EvidenceWriter, problems: Sequence[str]) -> None:
-        """Close the evidence: how the run ended, and whether the artifacts are still the same."""
+        """Close the evidence: how the run ended, and whether artifacts and rules are still the same."""
         changed = verify_artifacts(self._candidate, self._candidate_root)
-        writer.end(ended=datetime.now(UTC), problems=(*problems, *changed))
+        writer.end(ended=datetime.now(UTC), problems=(*problems, *changed, *self._changed_rules()))
+
+    def _changed_rules(self) -> Iterator[str]:
+        try:
+            now = read_snapshot(self._policy_dir, tool=self._snapshot[TOOL_KEY], root=self._root)
+        except GateError as error:
+            yield f"the rules cannot be read any more: {error}"
+            return
+        if changed := changed_names(self._snapshot, now):
+            more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
+            yield f"the rules changed while the run was going: {', '.join(changed[:MOST_NAMED])}{more}"
 
     def conclude(self, evidence: Sequence[Evidence]) -> Verdict:
         """Decide, commit the verdict to the ledger, and only then tell the verdict file."""
@@ -203,6 +226,7 @@ class Run:
             local=self._local,
             run=self.id,
             waivers=self._policy.waivers,
+            elsewhere=self._elsewhere,
         )
         short = short_parts(self._environment, evidence=evidence, history=known, now=now)
         return RunFinished(run=self.id, verdict=verdict, short=short or UNSET)

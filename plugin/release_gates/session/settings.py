@@ -10,6 +10,7 @@ import pytest
 
 from release_gates.errors import PolicyError
 from release_gates.policy.grammar import parse_duration_s
+from release_gates.policy.home import OWN, elsewhere, find_root
 
 
 def setting(config: pytest.Config, name: str) -> tuple[str | None, Path]:
@@ -52,4 +53,14 @@ def duration_setting(config: pytest.Config, name: str, default_s: float) -> floa
 
 def policy_folder(config: pytest.Config) -> Path:
     """Return the folder of the policy, whether or not it exists."""
-    return path_setting(config, "policy", "gates")
+    return path_setting(config, "policy", OWN)
+
+
+def foreign_policy(config: pytest.Config) -> str:
+    """Return the folder of a policy that is not the project's own; "" if it is.
+
+    Where the call named the root folder or the configuration, the project is where it was called.
+    """
+    named = config.option.rootdir is not None or config.option.inifilename is not None
+    root = find_root(config.invocation_params.dir) if named else config.rootpath
+    return elsewhere(policy_folder(config), root)

@@ -133,6 +133,17 @@ def test_without_a_signature_it_is_local(signing: Signing) -> None:
     assert "[verdict-is-hold]" in signing.project.cli("promote", "--to", "staging").output
 
 
+def test_a_policy_from_elsewhere_is_local_however_it_is_signed(signing: Signing) -> None:
+    shutil.copytree(signing.project.root / "gates", signing.project.root / "kind")
+    measured = signing.project.run("--gate-part", "--gate-evidence", "p.jsonl", "--gate-policy", "kind")
+    assert measured.status == 0, measured.output
+    words = ("decide", "--environment", "staging", "--sign", str(signing.key), "p.jsonl")
+    done = signing.project.cli("--gate-policy", "kind", *words)
+    assert done.status == 10
+    assert "which makes the verdict LOCAL" in done.output
+    assert signing.project.runs()[-1].verdict.local
+
+
 def test_a_key_that_policy_does_not_name_signs_nothing(signing: Signing, tmp_path: Path) -> None:
     part, other = signing.measure(), tmp_path / "other.pem"
     signing.project.cli("keygen", str(other))
