@@ -3,6 +3,7 @@
 import pytest
 
 from release_gates.probes.kubernetes.assessment import GateKubernetes
+from release_gates.session.gate import Gate
 
 pytestmark = pytest.mark.gate("kubernetes")
 
@@ -35,6 +36,17 @@ def test_services_stay_available_and_the_engine_runs_once(gate_kubernetes: GateK
 def test_the_engine_has_cpus_of_its_own(gate_kubernetes: GateKubernetes) -> None:
     """Guaranteed quality of service, whole CPUs, and a kubelet that hands them out."""
     gate_kubernetes.check("LL")
+
+
+def test_the_cluster_runs_what_is_declared(gate: Gate, gate_kubernetes: GateKubernetes) -> None:
+    """Rollouts, restarts, images, warnings, and no difference to the manifests, where policy names a cluster.
+
+    Who has one asks for "kubernetes.live" = ">= 1 count" too, so that nobody takes it out of policy unseen.
+    """
+    if gate_kubernetes.live:
+        gate_kubernetes.check("LV")
+    else:
+        gate.not_applicable("kubernetes.state", "policy names no cluster: the reference system runs on none")
 
 
 def test_findings_are_counted(gate_kubernetes: GateKubernetes) -> None:

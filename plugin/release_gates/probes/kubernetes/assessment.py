@@ -61,13 +61,18 @@ class Gate(Protocol):
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is wrong, what was exempted by policy, what nobody could decide, and how much was judged."""
+    """What is wrong, what was exempted by policy, what nobody could decide, and how much was judged.
+
+    ``live`` is how many objects a cluster gave, ``low_latency`` how many workloads the LL rules are for.
+    """
 
     findings: tuple[Finding, ...]
     exempted: tuple[Finding, ...]
     undecided: tuple[Undecided, ...]
     objects: int
     pods: int
+    live: int
+    low_latency: int
 
 
 def judge(
@@ -107,6 +112,8 @@ def judge(
         undecided=tuple(one for one in undecided if one.rule not in settings.undecided),
         objects=len(deployed.objects),
         pods=len(deployed.workloads),
+        live=len((sides.live if sides is not None else deployed).objects) if deployed.live else 0,
+        low_latency=sum(settings.profile(one.title, one.kind).low_latency for one in deployed.workloads),
     )
 
 
@@ -188,22 +195,29 @@ class GateKubernetes:
         return self._judgement
 
     def measure(self) -> None:
-        """Measure the findings of each severity and the exempted ones, in "count"."""
+        """Measure findings of each severity, exempted ones, undecided rules and live objects, in "count"."""
         judgement = self.judgement
         for severity in Severity:
             count = sum(self._settings.severity_of(one.rule) is severity for one in judgement.findings)
             self._gate.measure(f"kubernetes.{severity}", count, "count", samples=judgement.objects)
-        self._gate.measure("kubernetes.exempted", len(judgement.exempted), "count", samples=judgement.objects)
+        for name, count in (
+            ("exempted", len(judgement.exempted)),
+            ("undecided", len(judgement.undecided)),
+            ("live", judgement.live),
+        ):
+            self._gate.measure(f"kubernetes.{name}", count, "count", samples=judgement.objects)
 
     def check(self, *families: str) -> None:
         """Fail with every finding of some families (``"PSS"``, ``"NP"`` …; none: all) that policy blocks.
 
         Raises AssertionError with the worst findings, and MeasurementError for rules that could not be
-        decided and that policy does not leave to another gate.
+        decided and that policy does not leave to another gate, and for a family that is asked for by name
+        while policy gives it nothing to judge.
         """
         for family in families:
             if family not in FAMILIES:
                 raise ValueError(f"there is no family {family!r}: {', '.join(FAMILIES)}")
+            self._check_asked(family)
         chosen = families or FAMILIES
         blocking = [
             one
@@ -220,6 +234,18 @@ class GateKubernetes:
                 slug="kubernetes-undecided",
                 hint="Let what is lacking be read, or name in `undecided` what another gate answers.",
             )
+
+    @property
+    def live(self) -> bool:
+        """Whether policy names a cluster, so that LV rules have something to judge."""
+        return self._settings.cluster is not None
+
+    def _check_asked(self, family: str) -> None:
+        """Refuse a family that would pass because there is nothing for it."""
+        if family == "LV" and not self.live:
+            raise _unasked(family, "names no cluster, so nobody saw what runs", "`cluster`")
+        if family == "LL" and not self.judgement.low_latency:
+            raise _unasked(family, "makes no workload one of low latency", "`low_latency` in a `workload`")
 
     def _severity(self, finding: Finding) -> Severity:
         return self._settings.severity_of(finding.rule)
@@ -270,6 +296,14 @@ class GateKubernetes:
         finally:
             reader.close()
         return live
+
+
+def _unasked(family: str, problem: str, setting: str) -> MeasurementError:
+    return MeasurementError(
+        f'check("{family}"): policy {problem}, and no finding in nothing is no pass.',
+        slug="kubernetes-nothing",
+        hint=f"Set {setting}, or do not ask for {family}.",
+    )
 
 
 def _sentence(findings: Sequence[Finding]) -> str:

@@ -338,6 +338,7 @@ def test_a_real_read_of_a_cluster_is_compared_with_the_manifests(tmp_path: Path)
         with pytest.raises(AssertionError, match=r"LV07 ConfigMap/trading/order-gateway: data\."):
             probe.check("LV")
         probe.measure()
+        assert gate.measured.pop("kubernetes.live") == len([*served(), kubelet()])
         assert sum(gate.measured.values()) == gate.measured["kubernetes.high"] == 1
 
 

@@ -82,7 +82,8 @@ def test_the_release_passes_every_family(tmp_path: Path) -> None:
     probe.check()
     probe.measure()
     assert gate.measured == {
-        f"kubernetes.{name}": (0, 22) for name in ("critical", "high", "medium", "low", "exempted")
+        f"kubernetes.{name}": (0, 22)
+        for name in ("critical", "high", "medium", "low", "exempted", "undecided", "live")
     }
 
 
@@ -113,10 +114,32 @@ def test_policy_says_which_severities_block_and_what_a_rule_is_worth(tmp_path: P
 
 def test_what_is_undecided_is_an_error_and_no_pass(tmp_path: Path) -> None:
     manifest_artifacts(tmp_path, NOT_BUILT)
-    probe = GateKubernetes(Gate(tmp_path, manifests=[]))
+    gate = Gate(tmp_path, manifests=[])
+    probe = GateKubernetes(gate)
     with pytest.raises(MeasurementError, match="5 rules could not be decided: LL03"):
         probe.check("LL")
     probe.check("PSS")
+    probe.measure()
+    assert gate.measured["kubernetes.undecided"] == (5, 21)
+
+
+@pytest.mark.parametrize(
+    ("family", "changed", "problem"),
+    [
+        ("LV", {}, "names no cluster"),
+        ("LL", {"workload": {"StatefulSet/*": {"role": "single-writer"}}}, "no workload one of low latency"),
+    ],
+)
+def test_a_family_that_has_nothing_to_judge_is_no_pass(
+    tmp_path: Path, family: str, changed: dict[str, Any], problem: str
+) -> None:
+    manifest_artifacts(tmp_path, NOT_BUILT)
+    probe = GateKubernetes(Gate(tmp_path, **changed))
+    with pytest.raises(MeasurementError, match=problem):
+        probe.check(family)
+    with pytest.raises(MeasurementError, match=problem):
+        probe.check("PSS", family)
+    probe.check()  # whatever policy gives
 
 
 @pytest.mark.parametrize(
