@@ -11,17 +11,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from release_gates.errors import PromotionRefused
+from release_gates.ledger.deployments import deployments, entered, unfinished
 from release_gates.ledger.history import failures, runs
 from release_gates.model.candidate import ReleaseCandidate
-from release_gates.model.event import (
-    Adopted,
-    DeploymentStarted,
-    DeploymentUndone,
-    Event,
-    FirstRelease,
-    Promoted,
-    RolledBack,
-)
+from release_gates.model.event import Adopted, DeploymentUndone, Event, FirstRelease
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.timetable import Soak
 
@@ -52,35 +45,32 @@ def _live_since(
     events: Sequence[Event], place: str, candidate: ReleaseCandidate, asked: str, what: str
 ) -> datetime:
     """Return since when a candidate is live, or refuse; a deployment that was taken back begins it anew."""
-    live, since = "", None
-    moving: dict[str, DeploymentStarted] = {}
-    for event in events:
-        fact = event.fact
-        if isinstance(fact, DeploymentStarted) and fact.environment == place:
-            moving[fact.deployment] = fact
-        elif isinstance(fact, DeploymentUndone) and fact.environment == place:
-            moving.pop(fact.deployment, None)
-            since = event.at
-        elif isinstance(fact, (Adopted, Promoted, RolledBack, FirstRelease)) and fact.environment == place:
-            digest = "" if isinstance(fact, FirstRelease) else fact.candidate.digest
-            goes_on = digest == live and isinstance(fact, Adopted) and not moving
-            since = since if goes_on else event.at
-            live = digest
-            moving.clear()
-    if moving:
-        by = next(iter(moving.values())).by
+    if view := unfinished(events, place):
         raise PromotionRefused(
-            f"{by} is changing what is live in {place}, and {asked}.",
+            f"{view.by} is changing what is live in {place}, and {asked}.",
             slug="soak-not-live",
             hint="`release-gates status` shows when that has ended.",
         )
+    began = [view.seq for view in deployments(events) if view.started.environment == place]
+    live, since, seq = "", None, 0
+    for event, fact in entered(events, place):
+        digest = "" if isinstance(fact, FirstRelease) else fact.candidate.digest
+        moved = any(seq < each < event.seq for each in began)
+        if digest != live or not isinstance(fact, Adopted) or moved:
+            since = event.at
+        live, seq = digest, event.seq
     if since is None or live != candidate.digest:
         raise PromotionRefused(
             f"{what} is not live in {place}, and {asked}.",
             slug="soak-not-live",
             hint=f"`release-gates promote --to {place}` begins it.",
         )
-    return since
+    undone = [
+        event.at
+        for event in events
+        if isinstance(event.fact, DeploymentUndone) and event.fact.environment == place
+    ]
+    return max([since, *undone])
 
 
 def _verified_since(

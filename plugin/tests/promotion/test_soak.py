@@ -135,7 +135,10 @@ GOOD: list[tuple[str, Sequence[tuple[float, Fact]]]] = [
             (3, RunInvalidated(run="r2", by="eve", reason="wrong host")),
         ),
     ),
-    ("a deployment that carried it there", (*MEASURED, (29, deploying("d", ONE)), (28, promoted()))),
+    (
+        "a deployment that carried it there",
+        (*MEASURED, (29, deploying("d", ONE)), (28, msgspec.structs.replace(promoted(), deployment="d"))),
+    ),
 ]
 
 
@@ -177,6 +180,12 @@ SHORT = [
         (*LIVE, (5, deploying("d", OTHER)), (4, undone("d"))),
         "soak-unfinished",
         "20 h left",
+    ),
+    (
+        "a deployment that nobody ended",
+        (*MEASURED, (29, deploying("d", ONE)), (28, promoted())),
+        "soak-not-live",
+        "bob is changing",
     ),
     ("something is being changed", (*LIVE, (0.1, deploying("d", OTHER))), "soak-not-live", "bob is changing"),
     (
