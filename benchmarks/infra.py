@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.manifests import manifests
 from benchmarks.table import Row, report, row
 from fixtures.docker_engine import docker_engine
 from fixtures.ssh_server import ssh_server
@@ -48,7 +49,13 @@ def measure(quick: bool) -> list[Row]:
             *_rules(samples),
             *_pods(samples),
             *_plan(samples),
+            *manifests(_made(Path(folder) / "manifests"), 1 if quick else 3),
         ]
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _local(samples: int) -> Iterator[Row]:
