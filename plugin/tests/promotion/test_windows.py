@@ -165,6 +165,9 @@ def test_a_real_promotion_waits_for_its_window(tmp_path: Path) -> None:
     window = f'[[environment.staging.window]]\nzone = "UTC"\ndays = ["{day}"]\n'
     person = "Eve Ray <eve@example.org>"
     role = f'[environment.staging.approvals.role.risk]\nleast = 1\npersons = ["{person}"]\n'
+    path.write_text(f"{always}{window}")
+    assert project.cli("adopt", "staging", "--reason", "it runs there").status == 0, "a fact, at any time"
+    project.candidate("new")
     toml = project.root / "candidate.toml"
     toml.write_text(toml.read_text().replace("authors = []", 'authors = ["Bob Roe <bob@example.org>"]'))
     path.write_text(f"{always}{window}{role}")
@@ -181,10 +184,8 @@ def test_a_real_promotion_waits_for_its_window(tmp_path: Path) -> None:
     assert "nothing enters within 90 days" in " ".join(project.cli("check").output.split())
     path.write_text(f'{always}{role}[environment.staging.window]\nzone = "UTC"\n')
     first, last = ((now + timedelta(days=days)).date() for days in (-1, 2))
-    project.write(
-        "gates/freezes.toml",
-        f'schema = 1\nzone = "UTC"\n[freeze.close]\nfrom = {first}\nuntil = {last}\nreason = "books"\n',
-    )
+    freeze = f'schema = 1\nzone = "UTC"\n[freeze.close]\nfrom = {first}\nuntil = {last}\nreason = "books"\n'
+    project.write("gates/freezes.toml", freeze)
     assert project.run().status == 0
     assert project.cli("approve", "staging", "--by", person).status == 0
     frozen = project.cli("promote", "--to", "staging").output
@@ -195,3 +196,5 @@ def test_a_real_promotion_waits_for_its_window(tmp_path: Path) -> None:
     assert project.cli("approve", "staging", "--by", person).status == 0
     assert "open, for 90 days at least" in project.cli("status").output
     assert project.cli("promote", "--to", "staging").status == 0
+    project.write("gates/freezes.toml", freeze)
+    assert project.cli("rollback", "staging", "--reason", "orders are lost").status == 0, "never held"
