@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from release_gates.model.foreign import plain
+from release_gates.probes.terraform import azure_rules, google_rules
 from release_gates.probes.terraform.attributes import attribute_faults, unknown_value
 from release_gates.probes.terraform.links import is_declared, linked
 from release_gates.probes.terraform.plan import Plan, Resource
@@ -25,7 +26,7 @@ IDENTITY = {
 OF_RESOURCES = (
     *("aws_backup_vault_policy", "aws_ecr_repository_policy", "aws_kms_key", "aws_kms_key_policy"),
     *("aws_s3_bucket_policy", "aws_secretsmanager_secret_policy", "aws_sns_topic_policy"),
-    *("aws_sqs_queue_policy", BUCKET),
+    *("aws_sqs_queue_policy", "aws_secretsmanager_secret", BUCKET),
 )
 TRUST = {"aws_iam_role": "assume_role_policy", **dict.fromkeys(OF_RESOURCES, "policy")}
 ATTACHED = {
@@ -51,6 +52,8 @@ KINDS = frozenset({*IDENTITY, *TRUST, *ATTACHED, BUCKET, "aws_s3_bucket_acl"})
 def too_many_rights(plan: Plan, _settings: TerraformSettings) -> Iterator[Fault | Doubt]:
     """TF09: yield policies that allow everything, or everything of a service, and the ready-made ones."""
     for each in plan.planned:
+        yield from google_rules.too_many_rights(each)
+        yield from azure_rules.too_many_rights(each)
         for place, statement in _statements(plan, each, IDENTITY.get(each.type)):
             if isinstance(statement, Doubt):
                 yield statement
@@ -65,9 +68,10 @@ def too_many_rights(plan: Plan, _settings: TerraformSettings) -> Iterator[Fault 
 
 
 def made_public(plan: Plan, settings: TerraformSettings) -> Iterator[Fault | Doubt]:
-    """TF05: yield buckets that nothing keeps private, and policies that let everybody in."""
+    """TF05: yield what nothing keeps private, and policies that let everybody in."""
     yield from attribute_faults("TF05", plan, settings)
     for each in plan.planned:
+        yield from google_rules.made_public(each)
         if each.type == BUCKET and not linked(plan, each, "aws_s3_bucket_public_access_block", "bucket"):
             yield Fault(each.address, "", "without aws_s3_bucket_public_access_block", "one that names it")
         if each.type in {BUCKET, "aws_s3_bucket_acl"}:

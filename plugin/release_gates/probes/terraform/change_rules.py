@@ -5,56 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from release_gates.model.foreign import plain
-from release_gates.probes.terraform import access_rules, attributes, network_rules
+from release_gates.probes.terraform import (
+    access_rules,
+    attributes,
+    azure_rules,
+    google_rules,
+    network_rules,
+)
+from release_gates.probes.terraform.kinds import NEUTRAL, STATEFUL
 from release_gates.probes.terraform.plan import Plan, Resource, modules
 from release_gates.probes.terraform.rule import Doubt, Fault
 from release_gates.probes.terraform.settings import TerraformSettings, fits
-
-STATEFUL = frozenset(
-    {
-        *attributes.DATABASES,
-        *("aws_backup_vault", "aws_cloudwatch_log_group", "aws_dynamodb_table", "aws_ebs_volume"),
-        *(
-            "aws_ecr_repository",
-            "aws_efs_file_system",
-            "aws_eks_cluster",
-            "aws_elasticache_replication_group",
-        ),
-        *("aws_elasticsearch_domain", "aws_fsx_lustre_file_system", "aws_fsx_ontap_file_system"),
-        *("aws_kinesis_stream", "aws_kms_key", "aws_mq_broker", "aws_msk_cluster", "aws_opensearch_domain"),
-        *("aws_redshift_cluster", "aws_route53_zone", "aws_s3_bucket", "aws_secretsmanager_secret"),
-        *("aws_s3_object", "aws_sqs_queue", "aws_ssm_parameter", "aws_timestreamwrite_table"),
-        *("azurerm_key_vault", "azurerm_managed_disk", "azurerm_mssql_database", "azurerm_storage_account"),
-        *("azurerm_cosmosdb_account", "azurerm_kubernetes_cluster", "azurerm_postgresql_flexible_server"),
-        *("google_bigquery_dataset", "google_bigquery_table", "google_compute_disk", "google_kms_crypto_key"),
-        *("google_container_cluster", "google_spanner_instance", "google_sql_database_instance"),
-        *("google_storage_bucket", "kubernetes_namespace", "kubernetes_persistent_volume_claim"),
-        *("random_password", "tls_private_key", "vault_mount"),
-    }
-)
-"""Types that hold what cannot be made again."""
-
-NEUTRAL = frozenset(
-    {
-        *("aws_db_parameter_group", "aws_db_subnet_group", "aws_ebs_encryption_by_default", "aws_flow_log"),
-        *("aws_backup_plan", "aws_backup_selection", "aws_backup_vault", "aws_cloudwatch_log_group"),
-        *("aws_cloudwatch_metric_alarm", "aws_dynamodb_table_item", "aws_eks_node_group", "aws_iam_group"),
-        *("aws_iam_instance_profile", "aws_iam_user", "aws_internet_gateway", "aws_key_pair"),
-        *("aws_kms_alias", "aws_lb_target_group", "aws_lb_target_group_attachment", "aws_nat_gateway"),
-        *("aws_network_interface", "aws_placement_group", "aws_rds_cluster_parameter_group", "aws_route"),
-        *("aws_route53_record", "aws_route53_zone", "aws_route_table", "aws_route_table_association"),
-        *(
-            "aws_s3_bucket_lifecycle_configuration",
-            "aws_s3_bucket_logging",
-            "aws_s3_bucket_ownership_controls",
-        ),
-        *("aws_s3_bucket_server_side_encryption_configuration", "aws_secretsmanager_secret"),
-        *("aws_volume_attachment", "aws_vpc", "aws_vpc_endpoint", "aws_vpc_security_group_egress_rule"),
-        *("local_file", "null_resource", "random_id", "random_integer", "random_pet", "random_string"),
-        *("random_uuid", "terraform_data", "time_rotating", "time_sleep", "time_static"),
-    }
-)
-"""Types of which none of these rules asks anything but that they are not destroyed and hold no secret."""
 
 
 def destroyed(plan: Plan, settings: TerraformSettings) -> Iterator[Fault | Doubt]:
@@ -106,7 +67,8 @@ def provisioned(plan: Plan, _settings: TerraformSettings) -> Iterator[Fault | Do
 
 def judged_kinds() -> frozenset[str]:
     """Return the types that some rule asks something of."""
-    return attributes.kinds() | network_rules.KINDS | access_rules.KINDS
+    of_aws = network_rules.KINDS | access_rules.KINDS
+    return attributes.kinds() | of_aws | google_rules.KINDS | azure_rules.KINDS
 
 
 def _kept(each: Resource, settings: TerraformSettings) -> bool:

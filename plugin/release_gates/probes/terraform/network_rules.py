@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
-from release_gates.model.foreign import plain
-from release_gates.probes.terraform.attributes import attribute_faults, unknown_value
+from release_gates.probes.terraform import azure_rules, google_rules
+from release_gates.probes.terraform.attributes import attribute_faults, is_exposed, unknown_value
 from release_gates.probes.terraform.links import is_declared
 from release_gates.probes.terraform.plan import Plan, Resource
+from release_gates.probes.terraform.reach import entries, world
 from release_gates.probes.terraform.rule import Doubt, Fault
-from release_gates.probes.terraform.settings import TerraformSettings, fits
+from release_gates.probes.terraform.settings import TerraformSettings
 from release_gates.probes.terraform.values import Not, at
 
 GROUPS = ("aws_security_group", "aws_default_security_group")
 RULE, INGRESS = "aws_security_group_rule", "aws_vpc_security_group_ingress_rule"
-KINDS = frozenset({*GROUPS, RULE, INGRESS, "aws_eip", "aws_lb_listener"})
-WIDEST = {4: 8, 6: 16}
-"""Networks with a shorter prefix are half the internet or more, whoever wrote them in pieces."""
+NODES = "aws_eks_node_group"
+KINDS = frozenset({*GROUPS, RULE, INGRESS, NODES, "aws_eip", "aws_lb_listener"})
 NETWORKS = ("cidr_blocks", "ipv6_cidr_blocks", "cidr_ipv4", "cidr_ipv6")
 LISTS = ("prefix_list_ids", "prefix_list_id")
 PORTS = (("protocol", "ip_protocol"), ("from_port",), ("to_port",))
 
 
 def open_to_anybody(plan: Plan, settings: TerraformSettings) -> Iterator[Fault | Doubt]:
-    """TF03: yield security groups that let the whole internet in, but for ports that policy approves."""
+    """TF03: yield what lets the whole internet in, but for ports that policy approves."""
     for each in plan.planned:
+        yield from google_rules.open_to_anybody(plan, each, settings)
+        yield from azure_rules.open_to_anybody(plan, each, settings)
         if each.type in GROUPS:
             yield from _group(plan, each, settings)
+        elif each.type == NODES:
+            yield from _nodes(each, settings)
         elif each.type == INGRESS or (each.type == RULE and _incoming(each)):
             yield from _entry(each, "", settings)
 
@@ -41,6 +44,17 @@ def _group(plan: Plan, each: Resource, settings: TerraformSettings) -> Iterator[
             yield unknown_value(each.address, entry.place)
 
 
+def _nodes(each: Resource, settings: TerraformSettings) -> Iterator[Fault | Doubt]:
+    """Judge who may log in to the nodes of a cluster: with a key and without groups, AWS lets everybody."""
+    for key in at(each, "remote_access.*.ec2_ssh_key"):
+        if key.value in (None, "", Not.THERE):
+            continue
+        place = key.place.replace("ec2_ssh_key", "source_security_group_ids")
+        groups = list(at(each, f"{place}.+"))
+        if all(one.value is Not.THERE or one.value is None for one in groups):
+            yield from world(each, place, "no group, which is everybody", [("tcp", 22, 22)], settings)
+
+
 def _incoming(each: Resource) -> bool:
     return all(one.value != "egress" for one in at(each, "type"))
 
@@ -49,7 +63,9 @@ def public(plan: Plan, settings: TerraformSettings) -> Iterator[Fault | Doubt]:
     """TF04: yield what has an address or endpoint that everybody can reach."""
     yield from attribute_faults("TF04", plan, settings)
     for each in plan.planned:
-        if each.type == "aws_eip" and not any(fits(one, each.address) for one in settings.exposed):
+        yield from google_rules.public(each, settings)
+        yield from azure_rules.public(each, settings)
+        if each.type == "aws_eip" and not is_exposed(each, settings):
             yield Fault(each.address, "", "a public address", "none")
 
 
@@ -93,19 +109,9 @@ def _entry(each: Resource, prefix: str, settings: TerraformSettings) -> Iterator
 def _network(
     each: Resource, prefix: str, place: str, network: Any, settings: TerraformSettings
 ) -> Iterator[Fault | Doubt]:
-    if network is None:
-        return
-    try:
-        parsed = ipaddress.ip_network(str(network), strict=False)
-    except ValueError:
-        yield Doubt(each.address, place, f"{plain(repr(network))} is no network")
-        return
-    if parsed.prefixlen >= WIDEST[parsed.version]:
-        return
-    protocol, first, last = (_one(each, prefix, *names) for names in PORTS)
-    if not _approved(each, protocol, first, last, settings):
-        ports = f"{protocol} from port {first} to {last}"
-        yield Fault(each.address, place, f"{parsed} for {plain(ports)}", "networks that are named")
+    if network is not None:
+        protocol, first, last = (_one(each, prefix, *names) for names in PORTS)
+        yield from entries(each, place, network, [(protocol, first, last)], settings)
 
 
 def _one(each: Resource, prefix: str, *names: str) -> Any:
@@ -115,11 +121,3 @@ def _one(each: Resource, prefix: str, *names: str) -> Any:
             if one.value not in (None, Not.THERE):
                 return "unknown" if one.value is Not.KNOWN else one.value
     return None
-
-
-def _approved(each: Resource, protocol: Any, first: Any, last: Any, settings: TerraformSettings) -> bool:
-    named = [ports for one, ports in settings.open_ports.items() if fits(one, each.address)]
-    allowed = {port for ports in named for port in ports}
-    if protocol not in {"tcp", "udp", "6", "17"} or not (type(first) is int and type(last) is int):
-        return False
-    return 0 < first <= last < first + len(allowed) and set(range(first, last + 1)) <= allowed

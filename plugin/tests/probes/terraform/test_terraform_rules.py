@@ -12,8 +12,9 @@ from fixtures.trading_system.deploy.plan import DEFECTS, FOLDER, RESOURCES, docu
 from release_gates.errors import MeasurementError
 from release_gates.probes.terraform.attributes import ROWS
 from release_gates.probes.terraform.catalogue import CATALOGUE, ids
-from release_gates.probes.terraform.change_rules import NEUTRAL, STATEFUL, judged_kinds
+from release_gates.probes.terraform.change_rules import judged_kinds
 from release_gates.probes.terraform.judging import DECLARED, PLANNED
+from release_gates.probes.terraform.kinds import NEUTRAL, STATEFUL
 from release_gates.probes.terraform.sources import read_folder
 
 from .conftest import SOURCES, Edit, added, broken, doubted, judged, planned, removed
@@ -110,6 +111,27 @@ FAULTS: dict[str, tuple[str, Edit]] = {
         "TF04",
         added("aws_eks_cluster.a", **{**EKS, "vpc_config": [{"endpoint_public_access": True}]}),
     ),
+    "brokers for everybody": (
+        "TF04",
+        added(
+            "aws_msk_cluster.a",
+            broker_node_group_info=[
+                {"connectivity_info": [{"public_access": [{"type": "SERVICE_PROVIDED_EIPS"}]}]}
+            ],
+            encryption_info=[{"encryption_in_transit": [{"client_broker": "TLS"}]}],
+        ),
+    ),
+    "anybody may log in to nodes": (
+        "TF03",
+        added(
+            "aws_eks_node_group.a",
+            remote_access=[{"ec2_ssh_key": "ops", "source_security_group_ids": []}],
+        ),
+    ),
+    "a secret for everybody": (
+        "TF05",
+        added("aws_secretsmanager_secret.a", policy=allowed(Principal="*", Action="secretsmanager:*")),
+    ),
     "an elastic address": ("TF04", added("aws_eip.a")),
     "a public balancer": ("TF04", added("aws_lb.a", **{**LB, "internal": False})),
     "nobody blocks public access": ("TF05", removed("aws_s3_bucket_public_access_block.snapshots")),
@@ -160,6 +182,7 @@ FAULTS: dict[str, tuple[str, Edit]] = {
         "TF07",
         added(
             "aws_msk_cluster.a",
+            broker_node_group_info=[{"connectivity_info": []}],
             encryption_info=[{"encryption_in_transit": [{"client_broker": "TLS_PLAINTEXT"}]}],
         ),
     ),
