@@ -33,7 +33,7 @@ lint: setup ## ruff
 
 types: setup ## mypy, strict
 	$(VENV)/mypy
-	$(VENV)/mypy fixtures suites benchmarks reports conftest.py docs/reference_pages.py
+	$(VENV)/mypy fixtures suites benchmarks reports conftest.py docs/reference_pages.py docs/figures.py
 
 docs: setup ## the guides and the reference as pages; every link and reference has to lead somewhere
 	@$(VENV)/python -m sphinx -W --keep-going -q -b html docs build/docs

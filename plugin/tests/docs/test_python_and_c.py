@@ -23,6 +23,7 @@ ELSEWHERE = {"container": "test_suite_of_readme.py", "depth": "the session of do
 """Gates whose suite another test runs."""
 MODULES = {"docs/load-gate.md": ("fixtures/trading_load.py",)}
 """Files of the same page that a suite imports."""
+PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
 CONFTEST = '''
 """Probes that have the real ones' methods and nothing else, and the systems that the pages speak of."""
 
@@ -32,8 +33,14 @@ from unittest.mock import create_autospec
 import pytest
 
 from release_gates.probes.benchmark.comparison import GateBenchmark
+from release_gates.probes.coverage.assessment import GateCoverage
+from release_gates.probes.kubernetes.assessment import GateKubernetes
 from release_gates.probes.load.gate_load import GateLoad
 from release_gates.probes.machine.hosts.assessment import GateHost
+from release_gates.probes.sarif.gate_findings import GateFindings
+from release_gates.probes.sbom.gate_sbom import GateSbom
+from release_gates.probes.service.process import Exit
+from release_gates.probes.terraform.assessment import GateTerraform
 
 
 def probe(kind):
@@ -46,11 +53,17 @@ def probe(kind):
 
 
 gate_benchmark, gate_load, gate_host = map(probe, (GateBenchmark, GateLoad, GateHost))
+gate_coverage, gate_kubernetes, gate_terraform = map(probe, (GateCoverage, GateKubernetes, GateTerraform))
+gate_findings, gate_sbom = map(probe, (GateFindings, GateSbom))
 
 
 @pytest.fixture
-def gate_service():
-    return object()
+def gate_service(gate):
+    """A service that is well, and says that it is the candidate."""
+    version = {"version": gate.candidate.version, "commit": gate.candidate.commit}
+    answer = SimpleNamespace(status_code=200, json=lambda: version)
+    stopped = Exit(status=0, seconds=0.1, killed=False)
+    return SimpleNamespace(client=SimpleNamespace(get=lambda path: answer), ready_s=0.2, stop=lambda: stopped)
 
 
 @pytest.fixture
@@ -80,11 +93,18 @@ def test_a_suite_of_a_page_runs(snippet: Snippet, tmp_path: Path) -> None:
     project.write("gates/staging.toml", f'schema = 1\n[gate.{gate}]\nowner = "o"\n')
     project.write("conftest.py", CONFTEST)
     project.write("suites/test_page.py", snippet.text)
+    project.write("app/engine.py", "import os\n")  # with a finding
     for file in PYTHON:
         if file.page == snippet.page and file.file in MODULES.get(snippet.page, ()):
             project.write(file.file, file.text)
     done = project.run(
-        "-p", "no:xdist", "-q", "-c", str(tmp_path / "pytest.ini"), mark=None, env={"PYTHONPATH": "."}
+        "-p",
+        "no:xdist",
+        "-q",
+        "-c",
+        str(tmp_path / "pytest.ini"),
+        mark=None,
+        env={"PYTHONPATH": ".", "PATH": PATH},
     )
     assert " passed" in done.output, done.output
     assert not re.search(r"failed|error", done.output.splitlines()[-1]), done.output
@@ -133,7 +153,6 @@ def test_the_shared_object_is_compiled(tmp_path: Path) -> None:
     (command,) = (each for each in page if each.note == ("run by", "test_the_shared_object_is_compiled"))
     (tmp_path / "bench.cpp").write_text(BODIES + source, encoding="utf-8")
     script = re.sub(r"^\$ ", "", command.text, flags=re.MULTILINE)
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env={"PATH": path}, check=True)
+    subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env={"PATH": PATH}, check=True)
     assert (tmp_path / "core-benchmarks.so").read_bytes().startswith(b"\x7fELF")
     assert NATIVE.is_dir()
