@@ -12,6 +12,7 @@ import click
 from release_gates.candidate.file import read_candidate
 from release_gates.candidate.keep import keep_candidate
 from release_gates.cli.bundles import PATH, verify_bundle
+from release_gates.cli.exporting import verify_export
 from release_gates.cli.project import Project, environment_of, refusing, width
 from release_gates.cli.signing import KEY, answering
 from release_gates.ledger.checkpoint import contradictions
@@ -75,23 +76,34 @@ def invalidate(project: Project, run: str, by: str, reason: str) -> None:
 @click.command()
 @click.option("--head", "heads", multiple=True, help="A head digest that was printed earlier. Repeatable.")
 @click.option("--bundle", type=PATH, help="Check this file of `bundle` instead; no ledger is needed.")
-@click.option("--trust", type=PATH, help="The public keys to check a bundle by; default: gates/trust.toml.")
+@click.option("--export", type=PATH, help="Check this file of `export` instead; no ledger is needed.")
+@click.option(
+    "--trust",
+    type=PATH,
+    help="The public keys to check by. A bundle's default: gates/trust.toml; an export has none.",
+)
 @click.pass_obj
 @refusing
-def verify(project: Project, heads: tuple[str, ...], bundle: Path | None, trust: Path | None) -> None:
+def verify(
+    project: Project, heads: tuple[str, ...], bundle: Path | None, export: Path | None, trust: Path | None
+) -> None:
     """Check the ledger's whole chain, and that no head that a verdict file names is missing from it.
 
     A checkpoint that --gate-checkpoint or GATE_CHECKPOINT names is compared as well.
 
-    With --bundle: check one verdict's complete evidence elsewhere, offline; status 0 for a signed PROMOTE.
+    With --bundle: check one verdict's complete evidence elsewhere, offline; status 0 for a signed PROMOTE. With
+    --export: check what was written for an audit; status 1 if it says that files are missing.
     """
-    if bundle is not None:
-        if heads:
-            raise click.UsageError("--head is of a ledger, and --bundle needs none.")
-        verify_bundle(project, bundle, trust)
+    if bundle is not None or export is not None:
+        if heads or (bundle and export):
+            raise click.UsageError("--bundle or --export stand alone: --head is of a ledger.")
+        if bundle is not None:
+            verify_bundle(project, bundle, trust)
+        elif export is not None:
+            verify_export(project, export, trust)
         return
     if trust is not None:
-        raise click.UsageError("--trust is for --bundle.")
+        raise click.UsageError("--trust is for --bundle and --export.")
     ledger = project.ledger(compare=False)
     damage = ledger.verify(heads=[*heads, *seen_heads(project)])
     if not damage and (noted := project.noted()) is not None:  # of a damaged one, no event can be believed

@@ -33,6 +33,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         signing = Signing(folder)
+        self.project = signing.project
         project, own, clock = signing.project, folder / "eve.pem", folder / "clock.pem"
         public, ticks = (
             json.loads(project.cli("--json", "keygen", str(key)).output)["public"] for key in (own, clock)
