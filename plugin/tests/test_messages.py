@@ -16,6 +16,7 @@ NO_SLUGS = {
     "commit-tree",
     "condition-coverage",
     "first-release",
+    "for-each-ref",
     "hash-object",
     "ls-files",
     "ls-remote",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from release_gates.policy.load import load_policy, policy_from_snapshot
 from release_gates.policy.snapshot import read_snapshot
 from release_gates.policy.trust import FILE, read_keys
 
+_ACTS = re.compile(r"(\x1b\[(?:0|1|3[12])m|\n)")
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -112,7 +114,7 @@ class Project:
             click.echo(json.dumps(msgspec.to_builtins(data), indent=2, ensure_ascii=False))
         else:
             for line in lines:
-                click.echo(line)
+                click.echo(shown(line))
 
 
 def environment_of(policy: Policy, name: str) -> EnvironmentPolicy:
@@ -153,8 +155,22 @@ def refuse(error: GateError, *, status: int = 2) -> NoReturn:
     if project is not None and project.json:
         click.echo(json.dumps({"error": error.message, "slug": error.slug, "hint": error.hint}))
     else:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {shown(str(error))}", err=True)
     sys.exit(status)
+
+
+def shown(text: str) -> str:
+    """Return a text as a terminal may get it: only line ends and the colours of ``click.style`` act on it.
+
+    Names and reasons come from candidates, the ledger and other people: what else cannot be printed is
+    escaped.
+    """
+    parts = enumerate(_ACTS.split(text))
+    return "".join(part if number % 2 else "".join(map(_printable, part)) for number, part in parts)
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def project_from(
