@@ -26,7 +26,7 @@ from release_gates.probes.kubernetes.schema import schema_findings
 from release_gates.probes.kubernetes.settings import KubernetesSettings, LiveCluster
 from release_gates.probes.kubernetes.sources import read_kustomize, read_path
 from release_gates.probes.kubernetes.tls import Handshake, shake, tls_findings
-from release_gates.probes.kubernetes.workload_rules import split_image, workload_findings
+from release_gates.probes.kubernetes.workload_rules import split_image, whole_name, workload_findings
 
 FAMILIES = ("PSS", "PW", "NP", "RB", "AV", "LL", "LV")
 
@@ -134,9 +134,12 @@ def _state(deployed: Deployed, settings: KubernetesSettings, now: datetime) -> I
 
 
 def _unused_images(deployed: Deployed, digests: Mapping[str, str]) -> Iterator[Finding]:
-    used = {split_image(one.image or "")[0] for workload in deployed.workloads for one in workload.containers}
+    names = {
+        split_image(one.image or "")[0] for workload in deployed.workloads for one in workload.containers
+    }
+    used = {whole_name(name) for name in names}
     for name in digests:
-        if name not in used:
+        if whole_name(name) not in used:
             yield Finding("PW12", f"Image/{name}", "no pod runs the candidate's image")
 
 

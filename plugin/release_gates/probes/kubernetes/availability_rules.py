@@ -127,6 +127,11 @@ def _stateless(deployed: Deployed, workload: Workload) -> Texts:
     count = replicas(deployed, workload)
     if count == 0:
         yield "AV03", "replicas is 0, so nothing serves"
+    if count == 1 and autoscaler(deployed, workload) is None:  # else AV06 says so
+        yield (
+            "AV03",
+            "replicas is 1, so nothing serves while its pod is away; a single writer has its own role",
+        )
     if workload.kind == "Deployment":
         yield from _rollout(workload.object)
     if count < 2:

@@ -23,7 +23,7 @@ from release_gates.judge.kubelet import (
 from release_gates.probes.kubernetes.faults import clip
 from release_gates.probes.kubernetes.findings import Finding, Undecided
 from release_gates.probes.kubernetes.nodes import low_latency_nodes
-from release_gates.probes.kubernetes.objects import Deployed, Object, Workload, mapping
+from release_gates.probes.kubernetes.objects import Deployed, Object, Workload, items, mapping
 from release_gates.probes.kubernetes.pod import Container, Resources
 from release_gates.probes.kubernetes.quantities import cpus, quantity
 from release_gates.probes.kubernetes.settings import KubernetesSettings, WorkloadProfile
@@ -128,6 +128,15 @@ def _taint(workload: Workload, profile: WorkloadProfile) -> Iterator[tuple[str, 
         yield "LL10", "its profile names no dedicated_taint, so any pod may be its neighbour"
     elif profile.dedicated_taint not in keys:
         yield "LL10", f"it does not tolerate the taint {profile.dedicated_taint} of the dedicated nodes"
+    if not workload.pod.spec.node_selector and not _required_nodes(workload):
+        yield "LL10", "no nodeSelector and no required nodeAffinity keeps it on the dedicated nodes"
+
+
+def _required_nodes(workload: Workload) -> bool:
+    affinity = mapping(mapping(workload.pod.spec.affinity).get("nodeAffinity"))
+    required = mapping(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
+    terms = [mapping(one) for one in items(required.get("nodeSelectorTerms"))]
+    return bool(terms) and all(any(term.values()) for term in terms)
 
 
 def _kubelet(kubelet: Object, profile: WorkloadProfile) -> Iterator[Finding]:

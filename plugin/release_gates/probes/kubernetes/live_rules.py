@@ -20,6 +20,11 @@ def live_findings(deployed: Deployed, cluster: LiveCluster, now: datetime) -> It
     """Yield what is not as it was asked for, at a moment (with time zone)."""
     for one in deployed.of_kind(*ROLLED):
         yield from (Finding("LV01", one.title, text) for text in _rollout(one))
+    for one in deployed.of_kind("ReplicaSet", "ReplicationController"):
+        if not deployed.made(one):
+            yield from (Finding("LV01", one.title, text) for text in _replicas(one))
+    for one in deployed.of_kind("Job"):
+        yield from (Finding("LV01", one.title, text) for text in _job(one))
     for one in deployed.of_kind("DaemonSet"):
         yield from (Finding("LV01", one.title, text) for text in _daemons(one))
     for pod in deployed.of_kind("Pod"):
@@ -83,18 +88,31 @@ def _last_seen(event: Mapping[str, object]) -> datetime | None:
 
 
 def _rollout(one: Object) -> Iterator[str]:
+    yield from _replicas(one, "updatedReplicas")
+
+
+def _replicas(one: Object, *more: str) -> Iterator[str]:
     status, wanted = mapping(one.body.get("status")), one.spec.get("replicas", 1)
     yield from _observed(one)
-    for key in ("updatedReplicas", "readyReplicas", "availableReplicas", "replicas"):
+    for key in (*more, "readyReplicas", "availableReplicas", "replicas"):
         have = status.get(key, 0)
         if have != wanted:
             yield f"{key} is {clip(have, 20)}, asked for are {clip(wanted, 20)}"
+
+
+def _job(one: Object) -> Iterator[str]:
+    for said in items(mapping(one.body.get("status")).get("conditions")):
+        condition = mapping(said)
+        if condition.get("type") in {"Failed", "FailureTarget"} and condition.get("status") == "True":
+            yield f"it failed: {clip(condition.get('reason') or 'it does not say why', 60)}"
 
 
 def _daemons(one: Object) -> Iterator[str]:
     status = mapping(one.body.get("status"))
     wanted = status.get("desiredNumberScheduled", 0)
     yield from _observed(one)
+    if not wanted:
+        yield "no node is asked to run it"
     for key in ("updatedNumberScheduled", "numberReady", "numberAvailable"):
         if status.get(key, 0) != wanted:
             yield f"{key} is {clip(status.get(key, 0), 20)}, asked for are {clip(wanted, 20)}"

@@ -12,6 +12,8 @@ from release_gates.probes.kubernetes.selectors import is_empty, matches, plain, 
 from release_gates.probes.kubernetes.settings import KubernetesSettings
 
 DIRECTIONS = {"Ingress": ("ingress", "from"), "Egress": ("egress", "to")}
+EVERY_NAMESPACE = "kubernetes.io/metadata.name"
+"""The label that every namespace has."""
 WIDE = {4: 8, 6: 7}
 """Prefixes shorter than these are the whole internet in pieces."""
 
@@ -77,8 +79,11 @@ def _open_peers(policy: Object) -> Iterator[Finding]:
 def _open(peer: dict[str, object]) -> str:
     if not peer:
         return "empty"
-    if is_empty(peer.get("namespaceSelector")) and not any(mapping(peer.get("podSelector")).values()):
-        return "every pod of every namespace"
+    if _shuts_none_in(peer.get("namespaceSelector")):
+        pods = peer.get("podSelector")
+        if pods is None or _shuts_none_in(pods):
+            whole = is_empty(peer.get("namespaceSelector")) and (pods is None or is_empty(pods))
+            return f"every pod of every namespace{'' if whole else ', but for those that it leaves out'}"
     block = peer.get("ipBlock")
     if block is None:
         return ""
@@ -88,6 +93,18 @@ def _open(peer: dict[str, object]) -> str:
     except ValueError:
         return f"no network: {clip(cidr, 40)}"
     return f"{cidr}, which is the internet" if network.prefixlen < WIDE[network.version] else ""
+
+
+def _shuts_none_in(selector: object) -> bool:
+    """Tell whether a selector names nobody: it takes everything, or everything but what it leaves out."""
+    if not isinstance(selector, dict) or selector.get("matchLabels"):
+        return False
+    said = [mapping(one) for one in items(selector.get("matchExpressions"))]
+    return all(
+        one.get("operator") in {"NotIn", "DoesNotExist"}
+        or (one.get("operator") == "Exists" and one.get("key") == EVERY_NAMESPACE)
+        for one in said
+    )
 
 
 def _dangling_policy(deployed: Deployed, policy: Object) -> Iterator[Finding]:
@@ -154,6 +171,7 @@ def _ingress(deployed: Deployed, ingress: Object) -> Iterator[Finding]:
         for path in items(mapping(mapping(rule).get("http")).get("paths")):
             yield from _backend(deployed, ingress, mapping(mapping(path).get("backend")))
     if ingress.spec.get("defaultBackend") is not None:
+        yield Finding("NP06", ingress.title, "its default backend is for every host")
         yield from _backend(deployed, ingress, mapping(ingress.spec.get("defaultBackend")))
 
 

@@ -177,6 +177,7 @@ class Container(Part, frozen=True, kw_only=True):
 
     name: str | None = None
     image: str | None = None
+    command: tuple[str, ...] | None = None
     args: tuple[str, ...] | None = None
     security_context: Security | None = None
     ports: tuple[Port, ...] | None = None
@@ -216,6 +217,7 @@ class PodSpec(Part, frozen=True, kw_only=True):
     termination_grace_period_seconds: int | None = None
     affinity: dict[str, Any] | None = None
     topology_spread_constraints: tuple[dict[str, Any], ...] | None = None
+    node_selector: dict[str, Any] | None = None
     tolerations: tuple[dict[str, Any], ...] | None = None
     resources: Resources | None = None
     restart_policy: str | None = None

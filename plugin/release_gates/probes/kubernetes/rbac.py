@@ -39,6 +39,8 @@ EDIT = (
         ALL_VERBS, "core", "secrets pods pods/exec pods/attach pods/portforward replicationcontrollers"
     ),
     _rights_to(ALL_VERBS, "apps batch", "deployments statefulsets daemonsets replicasets jobs cronjobs"),
+    _rights_to("impersonate", "core", "serviceaccounts"),
+    _rights_to("create", "core", "serviceaccounts/token"),
 )
 BUILT_IN = {
     "admin": (*EDIT, _rights_to(ALL_VERBS, GROUP, "roles rolebindings")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from release_gates.probes.kubernetes.faults import clip
 from release_gates.probes.kubernetes.findings import Finding
@@ -16,6 +16,14 @@ EVERYBODY = frozenset(
         "system:serviceaccounts",
     }
 )
+OF_EVERY_CLUSTER: dict[str, frozenset[str]] = {
+    "cluster-admin": frozenset({"system:masters"}),
+    "system:basic-user": frozenset({"system:authenticated"}),
+    "system:discovery": frozenset({"system:authenticated"}),
+    "system:public-info-viewer": frozenset({"system:authenticated", "system:unauthenticated"}),
+    "system:service-account-issuer-discovery": frozenset({"system:serviceaccounts"}),
+}
+"""Bindings that the API server itself makes, and for whom; whoever was added stays in them."""
 INTO_PODS = ("pods/exec", "pods/attach", "pods/portforward", "pods/ephemeralcontainers", "nodes/proxy")
 STARTS_PODS = (
     *(("", name) for name in ("pods", "replicationcontrollers")),
@@ -61,11 +69,19 @@ def _declared(deployed: Deployed, role: str) -> bool:
 def _concerns(deployed: Deployed, binding: Object) -> bool:
     if binding.kind == "RoleBinding":
         return binding.namespace in deployed.namespaces
-    mine = any(
-        kind == "ServiceAccount" and where in deployed.namespaces for kind, where, _ in subjects(binding)
-    )
-    everybody = any(name in EVERYBODY for _, _, name in subjects(binding))
-    return mine or (everybody and not binding.name.startswith("system:") and binding.name != "cluster-admin")
+    everybody = {name for _, _, name in subjects(binding) if name in EVERYBODY}
+    if everybody - OF_EVERY_CLUSTER.get(binding.name, frozenset()):
+        return True
+    return any(_is_of(deployed.namespaces, *one) for one in subjects(binding))
+
+
+def _is_of(namespaces: Collection[str], kind: str, where: str, name: str) -> bool:
+    """Tell whether a subject is a service account of these namespaces, by whichever of its three names."""
+    if kind == "ServiceAccount":
+        return where in namespaces
+    prefix, _, rest = name.partition(":serviceaccount")
+    space = rest.removeprefix("s").removeprefix(":").partition(":")[0]
+    return prefix == "system" and space in namespaces
 
 
 def _of_rights(one: Object, rights: tuple[Rights, ...], prefix: str) -> Iterator[Finding]:
@@ -102,3 +118,5 @@ def _escalating(right: Rights) -> Iterator[tuple[str, str]]:
         yield "RB05", "it gives itself rights (escalate or bind)"
     if any(right.allow(group, name, "impersonate") for group, name in IDENTITIES):
         yield "RB05", "it acts as somebody else (impersonate)"
+    if right.allow("", "serviceaccounts/token", "create"):
+        yield "RB05", "it makes tokens of service accounts"

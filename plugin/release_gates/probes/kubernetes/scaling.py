@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from release_gates.probes.kubernetes.objects import Deployed, Object, Workload, mapping
 from release_gates.probes.kubernetes.selectors import matches
 
-SCALED = frozenset({"Deployment", "StatefulSet", "ReplicaSet"})
+SCALED = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"})
 
 
 def share(value: object, of: int) -> int | None:

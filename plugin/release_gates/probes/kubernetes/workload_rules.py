@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from release_gates.probes.kubernetes.faults import clip
 from release_gates.probes.kubernetes.findings import Finding
-from release_gates.probes.kubernetes.objects import Deployed, Object, Workload, mapping, texts
+from release_gates.probes.kubernetes.objects import Deployed, Object, Workload, items, mapping, texts
 from release_gates.probes.kubernetes.pod import Container, Resources, Security
 from release_gates.probes.kubernetes.pod_security import violations
 from release_gates.probes.kubernetes.quantities import quantity
@@ -30,6 +31,7 @@ SOCKET_FOLDERS = (
     "/run/docker",
     "/run/podman",
 )
+DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 SECRET_NAME = re.compile(
     r"passw(or)?d|secret|token|api_?key|private_?key|credential|access_?key|auth_?key|connection_?string",
     re.IGNORECASE,
@@ -64,6 +66,7 @@ def workload_findings(
         title = workload.title
         yield from (Finding(rule, title, text) for rule, text in texts_by_rule)
     yield from _config_maps(deployed)
+    yield from _volumes(deployed)
     yield from _namespaces(deployed)
 
 
@@ -131,10 +134,14 @@ def _images(
             yield "PW04", f"{where}: {clip(image) or 'no image'} has no digest"
         if tag == "latest" or not (tag or digest):
             yield "PW04", f"{where}: {clip(image) or 'no image'} is whatever is latest"
-        if settings.registries and not any(_below(name, prefix) for prefix in settings.registries):
+        whole = whole_name(name)
+        if settings.registries and not any(
+            _below(name, prefix) or _below(whole, prefix) for prefix in settings.registries
+        ):
             yield "PW04", f"{where}: {clip(image)} is from a registry that policy does not allow"
-        if name in digests and digest != f"sha256:{digests[name]}":
-            yield "PW12", f"{where}: {clip(image)} is not the candidate's sha256:{digests[name]}"
+        for known, built in digests.items():
+            if whole_name(known) == whole and digest != f"sha256:{built}":
+                yield "PW12", f"{where}: {clip(image)} is not the candidate's sha256:{built}"
 
 
 def split_image(image: str) -> tuple[str, str, str]:
@@ -143,6 +150,17 @@ def split_image(image: str) -> tuple[str, str, str]:
     folder, slash, last = rest.rpartition("/")
     name, _, tag = last.partition(":")
     return f"{folder}{slash}{name}", tag, digest
+
+
+@lru_cache(maxsize=1024)
+def whole_name(name: str) -> str:
+    """Return the name of an image with its registry: the same image for every way to write it."""
+    registry, slash, rest = name.partition("/")
+    if not slash or not ("." in registry or ":" in registry or registry == "localhost"):
+        registry, rest = "docker.io", name
+    if registry not in DOCKER_HUB:
+        return name
+    return f"docker.io/{rest}" if "/" in rest else f"docker.io/library/{rest}"
 
 
 def _below(name: str, prefix: str) -> bool:
@@ -177,11 +195,22 @@ def _secrets(workload: Workload, profile: WorkloadProfile) -> Iterator[tuple[str
         for source in container.env_from or ():
             if source.secret_ref is not None:
                 yield "PW06", f"{where}: the Secret {source.secret_ref.get('name')} becomes its environment"
-        for argument in container.args or ():
-            if SECRET_VALUE.search(argument):
-                yield "PW06", f"{where}: an argument holds a secret as plain text"
+        if any(SECRET_VALUE.search(word) for word in _words(container)):
+            yield "PW06", f"{where}: an argument holds a secret as plain text"
     if profile.secrets != "any" and not _secret_source(workload, profile.secrets):
         yield "PW11", f"no secret comes from {profile.secrets}, and the profile asks for it"
+
+
+def _words(container: Container) -> Iterator[str]:
+    """Yield the words of every command that a container runs: its own, its probes' and its hooks'."""
+    yield from (*(container.command or ()), *(container.args or ()))
+    hooks = container.lifecycle
+    for handler in (
+        *(container.liveness_probe, container.readiness_probe, container.startup_probe),
+        *((hooks.post_start, hooks.pre_stop) if hooks is not None else ()),
+    ):
+        if handler is not None and handler.exec is not None:
+            yield from map(str, items(handler.exec.get("command")))
 
 
 def looks_secret(name: str, value: str) -> bool:
@@ -201,17 +230,26 @@ def _secret_source(workload: Workload, source: str) -> bool:
 
 def _sockets(workload: Workload) -> Iterator[tuple[str, str]]:
     for volume in workload.pod.spec.volumes or ():
-        said = mapping(volume.get("hostPath")).get("path")
-        if not isinstance(said, str):
-            continue
-        path = normal_path(said)
-        if path.endswith(SOCKETS):
-            yield "PW07", f"volume {volume.get('name')} is the socket {clip(path, 60)}"
-        elif path in SOCKET_FOLDERS:
-            yield (
-                "PW07",
-                f"volume {volume.get('name')} is {path}, which holds the sockets of container runtimes",
-            )
+        what = _socket(mapping(volume.get("hostPath")).get("path"))
+        if what:
+            yield "PW07", f"volume {volume.get('name')} is {what}"
+
+
+def _volumes(deployed: Deployed) -> Iterator[Finding]:
+    """A claim brings a pod whatever its PersistentVolume is, unseen by the Pod Security Standards."""
+    for one in deployed.of_kind("PersistentVolume"):
+        for kind in ("hostPath", "local"):
+            what = _socket(mapping(one.spec.get(kind)).get("path"))
+            if what:
+                yield Finding("PW07", one.title, f"its {kind} is {what}")
+
+
+def _socket(path: object) -> str:
+    """Return what of a container runtime a path of the host is, "" for nothing."""
+    normal = normal_path(path) if isinstance(path, str) else ""
+    if normal.endswith(SOCKETS):
+        return f"the socket {clip(normal, 60)}"
+    return f"{normal}, which holds the sockets of container runtimes" if normal in SOCKET_FOLDERS else ""
 
 
 def normal_path(path: str) -> str:

@@ -271,6 +271,32 @@ def test_a_rollout_without_any_status_is_not_complete() -> None:
         assert len(found) == 5
 
 
+def test_a_job_that_failed() -> None:
+    job = {"metadata": {"name": "j"}, "spec": STATEFUL_SET["spec"]}
+    failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
+    for conditions, texts in (
+        ([failed], ["LV01 Job/trading/j: it failed: BackoffLimitExceeded"]),
+        ([{**failed, "status": "False"}, {"type": "Complete", "status": "True"}], []),
+        ([], []),
+    ):
+        status = {"conditions": conditions}
+        assert live_findings_of(live({**job, "status": status}, "Job", "batch/v1")) == texts
+
+
+def test_a_daemon_set_that_no_node_runs() -> None:
+    status = {"observedGeneration": 3, "desiredNumberScheduled": 0}
+    (found,) = live_findings_of(live({**STATEFUL_SET, "status": status}, "DaemonSet", "apps/v1"))
+    assert found == "LV01 DaemonSet/trading/engine: no node is asked to run it"
+
+
+@pytest.mark.parametrize(("kind", "version"), [("ReplicaSet", "apps/v1"), ("ReplicationController", "v1")])
+def test_replicas_without_a_deployment(kind: str, version: str) -> None:
+    assert live_findings_of(live(STATEFUL_SET, kind, version)) == []
+    status = {**STATEFUL_SET["status"], "readyReplicas": 0}
+    (found,) = live_findings_of(live({**STATEFUL_SET, "status": status}, kind, version))
+    assert found.startswith("LV01")
+
+
 def test_a_budget_that_lets_nobody_go_now() -> None:
     status = {"observedGeneration": 2, "expectedPods": 3, "currentHealthy": 2, "desiredHealthy": 2}
     budget = {"metadata": {"name": "b", "generation": 2}, "spec": {}}

@@ -109,6 +109,11 @@ def only(verbs: list[str], groups: list[str], resources: list[str]) -> list[dict
     return [{"verbs": verbs, "apiGroups": groups, "resources": resources}]
 
 
+def negative(operator: str, key: str, values: list[str] | None = None) -> dict[str, Any]:
+    expression = {"key": key, "operator": operator, **({"values": values} if values else {})}
+    return {"matchExpressions": [expression]}
+
+
 PROBE = {"httpGet": {"path": "/ready", "port": "admin"}, "periodSeconds": 5, "failureThreshold": 2}
 PROXY = next(one for one in GOOD if one["kind"] == "Deployment")["spec"]["template"]["spec"]["containers"][0]
 BOTH = {"readinessProbe": {**PROBE, "failureThreshold": 9}, "livenessProbe": {**PROBE, "failureThreshold": 9}}
@@ -164,6 +169,13 @@ VARIANTS: list[tuple[str, str, str, Any]] = [
     ("PW06", GATEWAY, ONE + "envFrom", [{"secretRef": {"name": "s"}}]),
     ("PW06", GATEWAY, ONE + "args", ["--upstream=https://me:hunter2@db"]),
     ("PW06", "ConfigMap/order-gateway", "data.api_token", "abcdef"),
+    ("PW06", GATEWAY, ONE + "command", ["/proxy", "--upstream=https://me:hunter2@db"]),
+    (
+        "PW06",
+        ENGINE,
+        ONE + "lifecycle.preStop",
+        {"exec": {"command": ["/stop", "https://me:hunter2@journal"]}},
+    ),
     ("PW08", ENGINE, SPEC + "securityContext.runAsGroup", 1000),
     ("PW08", ENGINE, SPEC + "securityContext.runAsUser", REMOVE),
     ("PW08", ENGINE, SPEC + "securityContext.fsGroup", 0),
@@ -187,6 +199,24 @@ VARIANTS: list[tuple[str, str, str, Any]] = [
     ("NP03", "NetworkPolicy/trading-engine", "spec.ingress.0.from.0", {"ipBlock": {"cidr": "128.0.0.0/1"}}),
     ("NP03", "NetworkPolicy/trading-engine", "spec.ingress.0.from.0", {"ipBlock": {"cidr": "::/0"}}),
     ("NP03", "NetworkPolicy/trading-engine", "spec.ingress.0.from.0", {"namespaceSelector": {}}),
+    (
+        "NP03",
+        "NetworkPolicy/trading-engine",
+        "spec.ingress.0.from.1",
+        {"namespaceSelector": negative("NotIn", "team", ["x"])},
+    ),
+    (
+        "NP03",
+        "NetworkPolicy/trading-engine",
+        "spec.ingress.0.from.1",
+        {"namespaceSelector": negative("Exists", "kubernetes.io/metadata.name"), "podSelector": {}},
+    ),
+    (
+        "NP03",
+        "NetworkPolicy/trading-engine",
+        "spec.ingress.0.from.1",
+        {"namespaceSelector": {}, "podSelector": negative("DoesNotExist", "app")},
+    ),
     ("NP04", "NetworkPolicy/trading-engine", "spec.podSelector.matchLabels.app", "trading-engin"),
     ("NP04", "NetworkPolicy/trading-engine", "spec.ingress.0.from.0.podSelector.matchLabels.app", "gatway"),
     ("NP04", "Service/order-gateway", "spec.ports.0.targetPort", "http"),
@@ -200,6 +230,12 @@ VARIANTS: list[tuple[str, str, str, Any]] = [
     ("NP06", "Ingress/order-gateway", "spec.tls.0.hosts.0", "other.trading.example"),
     ("NP06", "Ingress/order-gateway", "spec.rules.0.host", "*.trading.example"),
     ("NP06", "Ingress/order-gateway", "spec.rules.0.host", REMOVE),
+    (
+        "NP06",
+        "Ingress/order-gateway",
+        "spec.defaultBackend",
+        {"service": {"name": "order-gateway", "port": {"name": "https"}}},
+    ),
     ("RB01", RULE, "rules", only(["*"], [""], ["configmaps"])),
     ("RB01", RULE, "rules", only(["get"], ["apps"], ["*"])),
     ("RB01", RULE, "rules", only(["get"], ["*"], ["configmaps"])),
@@ -212,6 +248,7 @@ VARIANTS: list[tuple[str, str, str, Any]] = [
     ("RB05", RULE, "rules", only(["bind"], ["rbac.authorization.k8s.io"], ["clusterroles"])),
     ("RB05", RULE, "rules", only(["escalate"], ["rbac.authorization.k8s.io"], ["roles"])),
     ("RB05", RULE, "rules", only(["impersonate"], [""], ["users"])),
+    ("RB05", RULE, "rules", only(["create"], [""], ["serviceaccounts/token"])),
     (
         "RB06",
         RULE,
@@ -261,7 +298,7 @@ VARIANTS: list[tuple[str, str, str, Any]] = [
     ("AV05", GATEWAY, "spec.strategy", REMOVE),
     ("AV05", GATEWAY, "spec.strategy.rollingUpdate.maxSurge", 0),
     ("AV05", GATEWAY, "spec.strategy", {"type": "Recreate"}),
-    ("AV06", "HorizontalPodAutoscaler/order-gateway", "spec.scaleTargetRef.name", "nobody"),
+    ("AV06 AV03", "HorizontalPodAutoscaler/order-gateway", "spec.scaleTargetRef.name", "nobody"),
     ("AV06", "HorizontalPodAutoscaler/order-gateway", "spec.minReplicas", REMOVE),
     ("AV06", GATEWAY, "spec.replicas", 3),
     ("AV07", GATEWAY, SPEC + "topologySpreadConstraints", REMOVE),
@@ -274,7 +311,7 @@ VARIANTS: list[tuple[str, str, str, Any]] = [
     ("AV10", ENGINE, "spec.replicas", 2),
     ("AV10", ENGINE, "spec.replicas", 0),
     (
-        "AV10 AV06",
+        "AV10 AV06 AV03",
         "HorizontalPodAutoscaler/order-gateway",
         "spec.scaleTargetRef",
         {"kind": "StatefulSet", "name": "trading-engine"},
@@ -291,6 +328,7 @@ VARIANTS: list[tuple[str, str, str, Any]] = [
     ("LL07", KUBE, "reservedSystemCPUs", "1-3"),
     ("LL07", KUBE, "reservedSystemCPUs", REMOVE),
     ("LL10", ENGINE, SPEC + "tolerations", []),
+    ("LL10", ENGINE, SPEC + "nodeSelector", REMOVE),
 ]
 
 
@@ -324,6 +362,91 @@ def test_every_rule_has_been_red() -> None:
     assert {rule for rule in RULES if not rule.startswith("PSS")} == {
         rule for rule in tripped | elsewhere if not rule.startswith("PSS")
     }
+
+
+def test_a_namespace_that_is_named_is_no_open_door() -> None:
+    for selector in (
+        {"matchLabels": {"team": "x"}, **negative("DoesNotExist", "y")},
+        negative("In", "team", ["x"]),
+        negative("Exists", "team"),
+    ):
+        objects = changed(
+            "NetworkPolicy/trading-engine", "spec.ingress.0.from.1", {"namespaceSelector": selector}
+        )
+        assert judged(objects).findings == ()
+
+
+def test_a_service_of_one_replica_is_no_service_and_a_single_writer_is() -> None:
+    objects = [one for one in GOOD if one["kind"] not in {"HorizontalPodAutoscaler", "PodDisruptionBudget"}]
+    found = [str(one) for one in judged(objects).findings]
+    assert [one[: one.index(";")] for one in found] == [
+        "AV03 Deployment/trading/order-gateway: replicas is 1, so nothing serves while its pod is away"
+    ]
+
+
+@pytest.mark.parametrize(("kind", "path"), [("hostPath", "/run/containerd"), ("local", "/var/run/crio.sock")])
+def test_a_volume_of_the_cluster_that_is_a_runtimes_socket(kind: str, path: str) -> None:
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "v"},
+        "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], kind: {"path": path}},
+    }
+    assert [one.rule for one in judged(with_objects(volume)).findings] == ["PW07"]
+    volume["spec"] |= {kind: {"path": "/srv/data"}}
+    assert judged(with_objects(volume)).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("docker.io/desk/engine", "desk/engine"),
+        ("desk/engine", "index.docker.io/desk/engine"),
+        ("engine", "docker.io/library/engine"),
+        ("registry-1.docker.io/library/engine", "engine"),
+    ],
+)
+def test_an_image_is_the_same_however_its_name_is_written(name: str, known: str) -> None:
+    objects = changed(ENGINE, ONE + "image", f"{name}@sha256:{'cd' * 32}")
+    policy = settings(images={known: "image"}, registries=["docker.io", "registry.trading.example"])
+    assert [one.rule for one in judged(objects, policy).findings] == ["PW12"]
+    right = changed(ENGINE, ONE + "image", f"{name}@sha256:{DIGEST}")
+    assert judged(right, policy).findings == ()
+    other = settings(images={f"r.example/{known}": "image"})
+    assert {one.text for one in judged(right, other).findings if one.rule == "PW12"} == {
+        "no pod runs the candidate's image"
+    }
+
+
+def cluster_binding(name: str, of: str, subject: dict[str, str]) -> dict[str, Any]:
+    made = binding(name, of)
+    return {**made, "kind": "ClusterRoleBinding", "metadata": {"name": name}, "subjects": [subject]}
+
+
+@pytest.mark.parametrize(
+    ("name", "subject", "concerns"),
+    [
+        ("b", {"kind": "ServiceAccount", "name": "x", "namespace": "trading"}, True),
+        ("b", {"kind": "ServiceAccount", "name": "x", "namespace": "other"}, False),
+        ("b", {"kind": "Group", "name": "system:serviceaccounts:trading"}, True),
+        ("b", {"kind": "Group", "name": "system:serviceaccounts:other"}, False),
+        ("b", {"kind": "Group", "name": "system:serviceaccounts"}, True),
+        ("b", {"kind": "User", "name": "system:serviceaccount:trading:x"}, True),
+        ("b", {"kind": "User", "name": "system:serviceaccount:other:x"}, False),
+        ("b", {"kind": "User", "name": "jane"}, False),
+        ("system:mine", {"kind": "Group", "name": "system:authenticated"}, True),
+        ("cluster-admin", {"kind": "Group", "name": "system:masters"}, False),
+        ("cluster-admin", {"kind": "Group", "name": "system:authenticated"}, True),
+        ("cluster-admin", {"kind": "User", "name": "system:serviceaccount:trading:x"}, True),
+    ],
+)
+def test_rights_in_a_cluster_reach_a_service_account_by_each_of_its_names(
+    name: str, subject: dict[str, str], concerns: bool
+) -> None:
+    objects = with_objects(cluster_binding(name, "cluster-admin", subject))
+    documents = [Document("x", one) for one in objects]
+    found = judge(deployed(documents, namespace="x", live=True), settings(), {IMAGE: DIGEST}, NOW).findings
+    assert ("RB02" in {one.rule for one in found}) is concerns
 
 
 def with_objects(*extra: dict[str, Any]) -> list[dict[str, Any]]:
@@ -377,7 +500,11 @@ def test_roles_that_aggregate_each_other_end() -> None:
 
 @pytest.mark.parametrize(
     ("name", "rules"),
-    [("view", set()), ("edit", {"RB03", "RB04", "RB08"}), ("admin", {"RB03", "RB04", "RB08"})],
+    [
+        ("view", set()),
+        ("edit", {"RB03", "RB04", "RB05", "RB08"}),
+        ("admin", {"RB03", "RB04", "RB05", "RB08"}),
+    ],
 )
 def test_a_role_that_every_cluster_has_is_judged_behind_a_rolebinding(name: str, rules: set[str]) -> None:
     assert {one.rule for one in judged(with_objects(binding("b", name))).findings} == rules
