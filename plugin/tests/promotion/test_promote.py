@@ -22,6 +22,7 @@ from release_gates.model.candidate import Artifact, ReleaseCandidate
 from release_gates.model.event import GateFailed, Promoted, RunFinished, RunInvalidated, RunStarted
 from release_gates.model.gate import EnvironmentPolicy, GateSpec
 from release_gates.model.outcome import Outcome, Severity
+from release_gates.model.timetable import Freeze, Soak, Window
 from release_gates.model.verdict import CandidateName, GateJudgement, Inputs, LimitJudgement, Verdict
 from release_gates.promotion.promote import adopt, first_release, invalidate, promote
 
@@ -220,6 +221,17 @@ SHORT = msgspec.structs.replace(
     ENVIRONMENT, gates=(*ENVIRONMENT.gates, GateSpec(name="smoke", owner="me", valid_for_s=30.0))
 )
 
+SOAK = msgspec.structs.replace(ENVIRONMENT, soak=Soak(environment="dev", for_s=3600.0))
+ON_MONDAY = msgspec.structs.replace(ENVIRONMENT, windows=(Window(zone="UTC", days=(0,)),))
+FREEZE = Freeze(
+    name="close",
+    zone="UTC",
+    begins=NOW,
+    ends=NOW + timedelta(days=1),
+    reason="books",
+    environments=("staging",),
+)
+FROZEN = msgspec.structs.replace(ENVIRONMENT, freezes=(FREEZE,))
 REFUSALS: list[tuple[str, Callable[[World], object], dict[str, object], str]] = [
     ("other candidate", lambda w: None, {"content": "2"}, "never-measured"),
     ("rules changed", lambda w: None, {"rules": "x" * 64}, "rules-changed"),
@@ -273,6 +285,9 @@ REFUSALS: list[tuple[str, Callable[[World], object], dict[str, object], str]] = 
     ),
     ("other went live since", _adopt_other, {}, "baseline-changed"),
     ("said by nobody", lambda w: None, {"by": " "}, "no-by"),
+    ("has not soaked", lambda w: None, {"environment": SOAK}, "soak-not-live"),
+    ("outside of its window", lambda w: None, {"environment": ON_MONDAY}, "window-closed"),
+    ("frozen", lambda w: None, {"environment": FROZEN}, "frozen"),
 ]
 
 

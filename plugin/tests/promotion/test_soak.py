@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -29,6 +30,7 @@ from release_gates.model.gate import EnvironmentPolicy, GateSpec
 from release_gates.model.timetable import Soak
 from release_gates.model.verdict import CandidateName, Inputs, Verdict
 from release_gates.promotion.soak import check_soak
+from release_gates.testing import GateProject
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ENTRY = EnvironmentPolicy(
@@ -245,6 +247,20 @@ def test_the_refusal_says_when_it_ends() -> None:
         "production asks for 24 h in staging: 13 h 24 min left. It ends at 2026-11-21 01:24:00 UTC. "
         "[soak-unfinished]"
     )
+
+
+def test_status_says_what_is_left(tmp_path: Path) -> None:
+    project = GateProject(tmp_path)
+    project.write("suites/test_smoke.py", 'import pytest\n\n@pytest.mark.gate("smoke")\ndef test_a(): pass\n')
+    project.expect(["suites/test_smoke.py::test_a"])
+    project.write("gates/production.toml", 'schema = 1\nextends = "staging"\n')
+    path = project.root / "gates/environments.toml"
+    text = path.read_text().replace('["staging"]', '["staging", "production"]')
+    path.write_text(f'{text}[environment.production.soak]\nin = "staging"\nfor = "36 h"\n')
+    assert project.cli("adopt", "staging", "--reason", "it runs there").status == 0
+    assert "no run there stands for a PROMOTE" in " ".join(project.cli("status").output.split())
+    assert project.run().status == 0
+    assert "asks for 36 h in staging: 36 h left" in " ".join(project.cli("status").output.split())
 
 
 @pytest.mark.parametrize("facts", [lambda: (), lambda: LIVE])
