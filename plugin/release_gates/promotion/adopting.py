@@ -36,7 +36,7 @@ def adopt_live(
     """
     site = site_of(environment, root)
     executor = executor_for(site)
-    with at_work(site) as place:
+    with at_work(site, by=by) as place:
         view = unfinished(tuple(ledger.events()), environment.name)
         if view is not None:
             check_gone(view, site, place, clock())

@@ -11,7 +11,7 @@ from release_gates.candidate.store import ArtifactStore
 from release_gates.errors import PromotionRefused
 from release_gates.ledger.history import RunView, failures, live_in, live_since, runs
 from release_gates.model.candidate import ReleaseCandidate
-from release_gates.model.event import Event, PriorFailure
+from release_gates.model.event import Adopted, Event, PriorFailure, Promoted, RolledBack
 from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.outcome import Severity
 from release_gates.model.verdict import Verdict
@@ -159,7 +159,7 @@ def check_live(events: Sequence[Event], run: RunView, candidate: ReleaseCandidat
     since = f"{live.since:%Y-%m-%d %H:%M} UTC"
     if live.candidate is not None and live.candidate.digest == candidate.digest:
         raise PromotionRefused(
-            f"{_name(candidate)} is already live in {environment} since {since}.",
+            f"{_name(candidate)} is already live in {environment} since {since}{_by(events, environment)}.",
             slug="already-live",
             hint="Nothing is left to do.",
         )
@@ -171,6 +171,12 @@ def check_live(events: Sequence[Event], run: RunView, candidate: ReleaseCandidat
             slug="baseline-changed",
             hint=f"`release-gates run {environment}` compares with what is live now.",
         )
+
+
+def _by(events: Sequence[Event], environment: str) -> str:
+    """Return who said last what is live."""
+    facts = [event.fact for event in events if event.seq == live_since(events, environment)]
+    return "".join(f", by {fact.by}" for fact in facts if isinstance(fact, (Adopted, Promoted, RolledBack)))
 
 
 def _check_still_observed(name: str, verdict: Verdict, environment: EnvironmentPolicy, now: datetime) -> None:

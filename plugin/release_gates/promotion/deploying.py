@@ -20,16 +20,16 @@ Entering = Callable[[Sequence[Event], Change], Promoted]
 """Returns what ends a promotion, or refuses what no longer stands by ``PromotionRefused``."""
 
 
-def deploy(desk: Desk, allowed: Allowed, entering: Entering) -> Event:
+def deploy(desk: Desk, allowed: Allowed, entering: Entering, *, by: str) -> Event:
     """Carry a candidate into an environment and return the ``Promoted`` that ends it.
 
     Raises ``PromotionRefused`` where nothing was changed, and ``DeployError`` where something was: its
     sentence says whether what was live before is live again.
     """
-    with at_work(desk.site) as place:
+    with at_work(desk.site, by=by) as place:
         deployment = begin(desk, place, allowed)
         _prepare(deployment, backed_up=False)
-        return _finish(deployment, entering, by=deployment.change.by)
+        return _finish(deployment, entering, by=by)
 
 
 def resume(desk: Desk, candidate: ReleaseCandidate, entering: Entering, *, by: str) -> Event:
@@ -37,7 +37,7 @@ def resume(desk: Desk, candidate: ReleaseCandidate, entering: Entering, *, by: s
 
     What no longer stands (a FAIL, an invalidation, a no since then) is taken back instead.
     """
-    with at_work(desk.site) as place:
+    with at_work(desk.site, by=by) as place:
         events = tuple(desk.ledger.events())
         view = _resumable(events, desk.site.environment, candidate)
         try:

@@ -45,7 +45,7 @@ def rollback(ledger: Ledger, wish: Wish, *, clock: Clock) -> Event:
     if executor is None:
         return ledger.append_after(lambda events: _told(events, wish), at=clock())
     desk = Desk(ledger=ledger, executor=executor, site=site, clock=clock)
-    with at_work(site) as place:
+    with at_work(site, by=wish.by) as place:
         view = unfinished(tuple(ledger.events()), site.environment)
         if view is not None and view.started.purpose == "promotion":
             return _taken_back(take(desk, place, view, back=True, by=wish.by), wish)
