@@ -111,7 +111,7 @@ def _steps(release: Release, verdict: Verdict) -> Iterator[str]:
     if verdict.promotes and not release.stands:
         yield "Nothing: it is live already." if release.is_live else "Promote it."
     elif verdict.promotes:
-        yield "See above why not, then run the gate again."
+        yield "See above why not. Where it waits for its hour or for people, wait; else run the gate again."
     elif verdict.kind == "broken":
         owners = _owners(verdict, [each for each in verdict.reasons if each.outcome is Outcome.FAIL])
         yield (
