@@ -23,7 +23,7 @@ MAY_IMPORT = {
         *{"session", "policy", "judge", "ledger", "candidate", "promotion", "proof", "report", "probes"},
         "model",
     },
-    "proof": {"policy", "judge", "ledger", "candidate", "model"},
+    "proof": {"host", "policy", "judge", "ledger", "candidate", "model"},
     "promotion": {"judge", "ledger", "candidate", "model"},
     "probes": {"host", "judge", "model"},
     "policy": {"model"},

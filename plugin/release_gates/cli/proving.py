@@ -150,6 +150,7 @@ def _bench(
         live=live_in(ledger.events(), environment.name),
         timeout_s=registry.timeout_s,
         variables={name: value for name, value in os.environ.items() if name != RUN_VARIABLE},
+        passed_on=registry.variables,
         stop=stop,
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from release_gates.candidate.file import read_candidate
 from release_gates.errors import CandidateError, EvidenceError
+from release_gates.host.surroundings import BUILDING, surroundings
 from release_gates.ledger.evidence import read_evidence
 from release_gates.ledger.opening import told_to_child
 from release_gates.model.candidate import ReleaseCandidate
@@ -41,8 +42,9 @@ class Planted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """One project whose gates are proved. ``variables`` is the environment of every command.
+    """One project whose gates are proved. ``variables`` is the environment of pytest.
 
+    The registry's commands, which build candidates, see of it what builds need, and what is ``passed_on``.
     Everything lies in ``root/.gates/prove``, apart from the project's own candidate, evidence and verdicts.
     """
 
@@ -54,6 +56,7 @@ class Bench:
     live: Live | None
     timeout_s: float
     variables: Mapping[str, str]
+    passed_on: tuple[str, ...] = ()
     stop: Stop
 
     def folder(self, name: str) -> Path:
@@ -131,7 +134,7 @@ class Bench:
             root=self.root,
             log=self.folder(name) / f"{step}.log",
             timeout_s=self.timeout_s,
-            variables=self.variables,
+            variables=surroundings(self.variables, known=BUILDING, more=self.passed_on),
             stop=stop,
         ).why
 

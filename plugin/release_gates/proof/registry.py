@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from release_gates.errors import PolicyError
+from release_gates.host.surroundings import check_variables
 from release_gates.model.gate import EnvironmentPolicy, Policy
 from release_gates.model.outcome import Outcome
 from release_gates.model.record import Record
@@ -19,7 +20,7 @@ FILE = "defects.toml"
 CLEAN = "clean"
 """Where the clean system's files lie among those of the defects: no defect may bear this name."""
 
-KEYS = ("schema", "environment", "timeout", "apply", CLEAN, "defect")
+KEYS = ("schema", "environment", "timeout", "variables", "apply", CLEAN, "defect")
 DEFECT_KEYS = ("what", "gate", "message", "outcome", "unguarded", "apply", "undo")
 CLEAN_PLACEHOLDERS = ("python", "candidate", "environment")
 PLACEHOLDERS = (*CLEAN_PLACEHOLDERS, "defect")
@@ -65,6 +66,8 @@ class Registry(Record, frozen=True, kw_only=True):
     timeout_s: float = TIMEOUT_S
     clean: Command = ()
     defects: tuple[Defect, ...] = ()
+    variables: tuple[str, ...] = ()
+    """What the commands see of our environment besides what builds need."""
 
     def declared(self, environment: EnvironmentPolicy) -> dict[str, int]:
         """Return for each gate of an environment how many defects are declared for it."""
@@ -160,7 +163,20 @@ def _registry(document: Table, policy: Policy) -> Registry:
         timeout_s=_timeout_s(document),
         clean=clean or (),
         defects=defects,
+        variables=_variables(document),
     )
+
+
+def _variables(document: Table) -> tuple[str, ...]:
+    value = document.values.get("variables", [])
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        document.wrong("variables", 'must be a list of names: ["LICENSE_FILE"]', "wrong-type")
+        return ()
+    try:
+        check_variables(value)
+    except ValueError as error:
+        document.wrong("variables", str(error), "setting")
+    return tuple(value)
 
 
 def _environment(document: Table, policy: Policy) -> str:

@@ -147,3 +147,15 @@ RULES = frozenset({"suites/test_a.py", "suites/helper.py", "fixtures/__init__.py
 def test_modules_against_the_rules(name: str, file: str, plugin: bool, says: str) -> None:
     found = " ".join(of_modules([Loaded(name, file, plugin)], RULES, Path("/p")))
     assert (says in found) if says else not found
+
+
+def test_no_value_of_the_environment_is_left_anywhere(project: GateProject) -> None:
+    hidden = "hunter2-of-ours"
+    project.write("conftest.py", "import os\nassert os.environ['CI_TOKEN']\n")
+    result = project.run("--junitxml", "junit.xml", env={"CI_TOKEN": hidden, "GATES_KEY": hidden})
+    assert result.status == 0, result.output
+    assert project.cli("explain", "staging", env={"CI_TOKEN": hidden}).status == 0
+    kept = [path for path in project.root.rglob("*") if path.is_file()]
+    assert len(kept) > 10
+    assert not [path for path in kept if hidden.encode() in path.read_bytes()]
+    assert hidden not in result.output

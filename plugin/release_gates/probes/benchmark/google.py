@@ -10,7 +10,7 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -37,9 +37,10 @@ _SPECIAL = re.compile(r"([.^$*+?()\[\]{}|\\])")
 class GoogleRunner:
     """Runs executables of Google Benchmark; ``environ`` is where little is passed on from."""
 
-    def __init__(self, *, environ: Mapping[str, str]) -> None:
+    def __init__(self, *, environ: Mapping[str, str], variables: Sequence[str] = ()) -> None:
         """Prepare to run."""
         self._environ = environ
+        self._variables = tuple(variables)
 
     def benchmarks(self, program: Path) -> tuple[str, ...]:
         """Return the names of all benchmarks. Raises MeasurementError for a program that lists none."""
@@ -120,6 +121,7 @@ class GoogleRunner:
                 [program, *arguments],
                 folder=program.parent,
                 environ=self._environ,
+                variables=self._variables,
                 timeout_s=timeout_s,
                 most_bytes=LARGEST_BYTES,
             )

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from release_gates.errors import MeasurementError
+from release_gates.host.surroundings import surroundings
 
-PASSED_ON = ("PATH", "LANG", "TZ")
 """The environment variables that code under test gets to see: no keys, no ledger, no LD_PRELOAD."""
 
 _QUOTED_BYTES = 2000
@@ -43,6 +43,7 @@ def run_isolated(
     *,
     folder: Path,
     environ: Mapping[str, str],
+    variables: Sequence[str] = (),
     timeout_s: float,
     most_bytes: int,
 ) -> Ended:
@@ -51,7 +52,7 @@ def run_isolated(
     Results go through files, so that neither a descendant that keeps a pipe open nor a flood holds us up.
     Whatever is left of the process group is killed. Raises OSError for a program that cannot be started.
     """
-    allowed = {name: environ[name] for name in PASSED_ON if name in environ}
+    allowed = surroundings(environ, more=variables)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = time.monotonic()
         process = subprocess.Popen(

@@ -54,7 +54,7 @@ class SharedObjects:
     def __init__(self, settings: BenchmarkSettings, environ: Mapping[str, str]) -> None:
         """Prepare to run."""
         self._settings = settings
-        self._runner = PairedRunner(environ=environ)
+        self._runner = PairedRunner(environ=environ, variables=settings.variables)
 
     def table(self, build: Build) -> Table:
         """Return what a build exports, unless its shared object is that of another release."""
@@ -97,7 +97,7 @@ class Executables:
     def __init__(self, settings: BenchmarkSettings, environ: Mapping[str, str]) -> None:
         """Prepare to run."""
         self._settings = settings
-        self._runner = GoogleRunner(environ=environ)
+        self._runner = GoogleRunner(environ=environ, variables=settings.variables)
 
     def table(self, build: Build) -> Table:
         """Return the names; an executable does not tell of which release it is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,9 +69,12 @@ class ProcessRun:
 class PairedRunner:
     """Runs the native runner; ``environ`` is where programs are looked for, and little of it is passed on."""
 
-    def __init__(self, *, environ: Mapping[str, str], cache: Path | None = None) -> None:
+    def __init__(
+        self, *, environ: Mapping[str, str], variables: Sequence[str] = (), cache: Path | None = None
+    ) -> None:
         """Prepare to run; ``cache`` keeps the compiled runner (default: the user's cache)."""
         self._environ = environ
+        self._variables = tuple(variables)
         self._cache = cache or user_cache(environ)
         self._program: Path | None = None
 
@@ -185,6 +188,7 @@ class PairedRunner:
                     command,
                     folder=Path(folder),
                     environ=self._environ,
+                    variables=self._variables,
                     timeout_s=timeout_s,
                     most_bytes=LARGEST_BYTES,
                 )

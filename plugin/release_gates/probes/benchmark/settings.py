@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from release_gates.host.surroundings import check_variables
 from release_gates.judge.sequential import is_plan
 from release_gates.model.paired import PairPlan
 
@@ -27,7 +28,8 @@ class BenchmarkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     times are taken where quantiles are asked for.
 
     ``when_noisy = "instructions"`` lets equal instruction counts turn an undecided benchmark into WARN.
-    Raises ValueError for a plan that can decide nothing.
+    ``variables`` of our environment are passed on besides PATH, LANG and TZ.
+    Raises ValueError for a plan that can decide nothing, and for a variable that is never passed on.
     """
 
     kind: Literal["paired", "google-benchmark"] = "paired"
@@ -44,8 +46,10 @@ class BenchmarkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     timeout_s: float = 60.0
     samples: int = 200_000
     when_noisy: Literal["hold", "instructions"] = "hold"
+    variables: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_variables(self.variables)
         if not is_plan(self.plan(1)):
             raise ValueError(
                 "looks must rise from at least 4, confirm be at least 4, false_alarm and wrong_pass lie "

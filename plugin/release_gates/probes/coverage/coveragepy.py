@@ -14,6 +14,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from release_gates.errors import ProbeUnavailable
+from release_gates.host.surroundings import BUILDING, surroundings
 from release_gates.probes.coverage.facts import ReportDraft, Share, SourceDraft, share_of
 from release_gates.probes.coverage.faults import MAX_LINE, contradiction, unreadable
 
@@ -114,9 +115,7 @@ measured.json_report(outfile=report)
 
 def _analyse(file: Path, copy: Path, report: Path, root: Path) -> None:
     command = [sys.executable, "-I", "-c", _ANALYSIS, str(copy), str(report)]
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTHON"))
-    }
+    environment = surroundings(os.environ, known=BUILDING)
     try:
         done = subprocess.run(
             command,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -81,14 +83,15 @@ class Run:
         return tuple(takewhile(partial(settled, self.recording, self.plan), self.seen(blocks)))
 
 
-def drive(plan: Plan, target: Target, *, folder: Path, watch: Watch) -> Run:
-    """Run a plan against a target.
+def drive(plan: Plan, target: Target, *, folder: Path, watch: Watch, variables: Sequence[str] = ()) -> Run:
+    """Run a plan against a target. The generator sees little of our environment, and these ``variables``.
 
     ``MeasurementError`` where the generator could not do it or did not come to an end: there is no evidence
     then, neither for nor against the target.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    generator = Generator("open" if plan.traffic else "locust", plan, folder=folder, environ=os.environ)
+    driver: Literal["open", "locust"] = "open" if plan.traffic else "locust"
+    generator = Generator(driver, plan, folder=folder, environ=os.environ, variables=variables)
     with Observer(target.pid) as observer:
         ended = generator.run(watch)
     _keep(generator.recording, folder)

@@ -161,7 +161,7 @@ class GateLoad:
             return alarm.reason(recording)
 
         try:
-            return drive(plan, who, folder=folder, watch=watch)
+            return drive(plan, who, folder=folder, watch=watch, variables=self._settings.variables)
         finally:
             if (folder / RECORDING).exists():
                 self._gate.attach(f"{folder.name}.json", folder / RECORDING)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import IO, Literal
 import msgspec
 
 from release_gates.host.processes import of_group
+from release_gates.host.surroundings import DRIVING, surroundings
 from release_gates.probes.load.frames import Bye, FrameError, FrameReader, Hello, Progress
 from release_gates.probes.load.plan import Plan
 from release_gates.probes.load.recording import Recording
@@ -25,9 +26,6 @@ DRIVERS = {
     "open": "release_gates.probes.load.open",
     "locust": "release_gates.probes.load.locust_driver",
 }
-PASSED_ON = ("PATH", "LANG", "TZ", "HOME", "VIRTUAL_ENV")
-"""The environment variables that a generator gets to see: no keys, no ledger."""
-
 PRIORITY = 1
 """Of real time, for who may: requests leave when they are due on a busy host too."""
 TICK_S = 0.1
@@ -60,7 +58,13 @@ class Generator:
     """One run of a driver in a session of its own. Nothing of it is left when ``run`` returns or raises."""
 
     def __init__(
-        self, driver: Literal["open", "locust"], plan: Plan, *, folder: Path, environ: Mapping[str, str]
+        self,
+        driver: Literal["open", "locust"],
+        plan: Plan,
+        *,
+        folder: Path,
+        environ: Mapping[str, str],
+        variables: Sequence[str] = (),
     ) -> None:
         """Prepare a run; what the driver prints goes to ``folder``/generator.log."""
         self.recording = Recording(plan.phases)
@@ -68,7 +72,7 @@ class Generator:
         self._driver = driver
         self._plan = plan
         self._log = folder / "generator.log"
-        self._environ = {name: environ[name] for name in PASSED_ON if name in environ}
+        self._environ = surroundings(environ, known=DRIVING, more=variables)
         self._reader = FrameReader()
         self._bye: Bye | None = None
         self._heard = 0.0

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from release_gates.host.surroundings import check_variables
 from release_gates.probes.load.plan import LONGEST_S, SCHEMES, Phase
 
 UNJUDGED = ("warmup", "ramp")
@@ -106,7 +107,8 @@ class LoadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ``targets`` names what a test may load (``gateway = "https://gateway.staging.example"``); ``production``
     are hosts (with ``*``), addresses and networks that no run ever touches. ``ca_file`` (from the project's
     root) is trusted by TLS beside the system's. ``locust`` are options of locust itself, such as
-    ``master_host`` of a distributed run. Raises ValueError for what names no target.
+    ``master_host`` of a distributed run. ``variables`` of our environment are passed on to the generator
+    besides PATH, LANG, TZ, HOME and VIRTUAL_ENV. Raises ValueError for what names no target.
     """
 
     targets: dict[str, str] = {}
@@ -114,8 +116,10 @@ class LoadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     profile: dict[str, Profile] = {}
     ca_file: str = ""
     locust: dict[str, str] = {}
+    variables: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_variables(self.variables)
         for name, url in self.targets.items():
             if not is_target(url):
                 raise ValueError(f"targets.{name} = {url!r}: must be http://…, https://… or tcp://HOST:PORT")

@@ -71,7 +71,11 @@ class GateService:
         """The running program with its logs."""
         if self._service is None:
             self._service = Service(
-                self._copy(), arguments=self._arguments, folder=self._folder, environ=os.environ
+                self._copy(),
+                arguments=self._arguments,
+                folder=self._folder,
+                environ=os.environ,
+                variables=self._settings.variables,
             )
             self._started = time.monotonic()
             self._service.start()

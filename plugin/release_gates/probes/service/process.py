@@ -13,12 +13,10 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from release_gates.errors import MeasurementError, ProbeUnavailable
+from release_gates.host.surroundings import surroundings
 from release_gates.probes.service import launcher
 from release_gates.probes.service.family import kill, members, own_port
 from release_gates.probes.service.logs import Address, find_address, last_lines
-
-PASSED_ON = ("PATH", "LANG", "TZ")
-"""The environment variables that code under test gets to see: no keys, no ledger, no LD_PRELOAD."""
 
 _PAUSE_S = 0.002
 _KILL_TIMEOUT_S = 10.0
@@ -46,15 +44,21 @@ class Service:
     """
 
     def __init__(
-        self, program: Path, *, arguments: Sequence[str] = (), folder: Path, environ: Mapping[str, str]
+        self,
+        program: Path,
+        *,
+        arguments: Sequence[str] = (),
+        folder: Path,
+        environ: Mapping[str, str],
+        variables: Sequence[str] = (),
     ) -> None:
-        """Prepare to run ``program`` in ``folder``, with what ``environ`` holds of ``PASSED_ON``."""
+        """Prepare to run ``program`` in ``folder``; it sees little of ``environ``, and ``variables``."""
         self.program = program.resolve()
         self.stdout = folder / "stdout.log"
         self.stderr = folder / "stderr.log"
         self._arguments = tuple(arguments)
         self._folder = folder
-        self._environ = {name: environ[name] for name in PASSED_ON if name in environ}
+        self._environ = surroundings(environ, more=variables)
         self._process: subprocess.Popen[bytes] | None = None
         self._exit: Exit | None = None
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from release_gates.host.surroundings import check_variables
+
 LONGEST_S = 600.0
 """No service is waited for any longer."""
 
@@ -12,8 +14,9 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How a candidate's binary is started and stopped.
 
     ``artifact`` names the candidate's binary, ``arguments`` is its command line (port 0 lets it choose a
-    free port), ``ready_path`` answers 200 when it takes orders. Times in seconds. Raises ValueError for a
-    path that does not begin with "/" and for a time that is not within 0 and 600 s.
+    free port), ``ready_path`` answers 200 when it takes orders. Times in seconds. ``variables`` of our
+    environment are passed on besides PATH, LANG and TZ. Raises ValueError for a path that does not begin with
+    "/", for a time that is not within 0 and 600 s, and for a variable that is never passed on.
     """
 
     artifact: str = "trading-engine"
@@ -21,6 +24,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ready_path: str = "/ready"
     start_timeout_s: float = 10
     stop_timeout_s: float = 10
+    variables: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.artifact:
@@ -29,6 +33,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise ValueError(f"ready_path {self.ready_path!r}: must begin with one '/'")
         if any("\0" in argument for argument in self.arguments):
             raise ValueError("arguments: must not contain the character NUL")
+        check_variables(self.variables)
         for name in ("start_timeout_s", "stop_timeout_s"):
             if not 0 < getattr(self, name) <= LONGEST_S:
                 raise ValueError(
