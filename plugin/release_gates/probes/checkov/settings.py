@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from release_gates.model.rule import check_reasons
 from release_gates.model.severity import Severity
 
 Framework = Literal["terraform", "terraform_plan", "kubernetes"]
@@ -90,9 +91,7 @@ class CheckovSettings(Part, frozen=True, kw_only=True):
             raise ValueError("program names checkov's own program")
         check_ids("severity", *self.severity)
         check_ids("off", *self.off)
-        for check, reason in self.off.items():
-            if len(reason.split()) < 2:
-                raise ValueError(f"off.{check} = {reason!r}: say in words why")
+        check_reasons("off", self.off)
         if not 0 < self.timeout_s <= 3600:
             raise ValueError(f"timeout_s = {self.timeout_s:g}: must be above 0 and at most 3600")
 

@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
+from release_gates.model.rule import Undecided
 from release_gates.probes.container import secret_patterns
 from release_gates.probes.container.capabilities import ALL, WORST, listed, of_mask
 from release_gates.probes.container.container_facts import ContainerFacts, Effective, Mount
 from release_gates.probes.container.profile import Profile
-from release_gates.probes.container.rule import Fault, Undecided
+from release_gates.probes.container.rule import Fault
 
 Check = Callable[[ContainerFacts, Profile], Iterator[Fault]]
 

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from release_gates.errors import CandidateError, GateError, MeasurementError
+from release_gates.model.rule import Undecided
 from release_gates.model.severity import Severity
 from release_gates.probes.container import signature, vulnerabilities
 from release_gates.probes.container.archive import read_archive
@@ -29,7 +30,7 @@ from release_gates.probes.container.judging import Report, judge
 from release_gates.probes.container.oci_index import Index, read_index
 from release_gates.probes.container.profile import Profile
 from release_gates.probes.container.report_file import ScanReport, read_scan
-from release_gates.probes.container.rule import Fault, Undecided
+from release_gates.probes.container.rule import Fault
 from release_gates.probes.container.settings import ContainerSettings
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)

@@ -8,12 +8,13 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
+from release_gates.model.rule import Undecided
 from release_gates.probes.container import secret_patterns
 from release_gates.probes.container.capabilities import listed
 from release_gates.probes.container.image_facts import ImageFacts
 from release_gates.probes.container.oci_index import Index, serves
 from release_gates.probes.container.profile import Profile
-from release_gates.probes.container.rule import Fault, Undecided
+from release_gates.probes.container.rule import Fault
 
 Check = Callable[[ImageFacts, Profile], Iterator[Fault]]
 

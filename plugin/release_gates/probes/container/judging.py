@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from release_gates.model.rule import Undecided
 from release_gates.model.severity import Severity
 from release_gates.probes.container.catalogue import CATALOGUE
 from release_gates.probes.container.profile import Profile
-from release_gates.probes.container.rule import Doubt, Fault, Finding, Undecided
+from release_gates.probes.container.rule import Doubt, Fault, Finding
 
 Facts = TypeVar("Facts")
 

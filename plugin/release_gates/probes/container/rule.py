@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from release_gates.model.rule import Rule
 from release_gates.model.severity import Severity
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One row of the catalogue. ``remedy`` is what to write instead; ``references`` are other catalogues'."""
-
-    id: str
-    title: str
-    severity: Severity
-    references: tuple[str, ...]
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +20,6 @@ class Fault:
     effective: str
     instead: str = ""
     by_effect: bool = False
-
-
-class Undecided(Exception):
-    """The facts that a rule needs could not be had; the text says which and why. Never a pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
 import msgspec
 
+from release_gates.model.rule import check_names, check_reasons
 from release_gates.model.severity import Action, Severity, parse_action
 from release_gates.probes.container.capabilities import normal
-from release_gates.probes.container.catalogue import CATALOGUE, unknown
+from release_gates.probes.container.catalogue import CATALOGUE
 from release_gates.probes.container.judging import Selection
 from release_gates.probes.container.profile import PROFILES, Profile
 
@@ -70,12 +69,10 @@ class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     low: str = "note"
 
     def __post_init__(self) -> None:
-        _check_rules("off", self.off)
-        _check_rules("severity", self.severity)
+        check_names(CATALOGUE, "off", self.off)
+        check_names(CATALOGUE, "severity", self.severity)
         for key, reasons in (("off", self.off), ("accepted", self.accepted), ("no_secrets", self.no_secrets)):
-            for name, reason in reasons.items():
-                if len(reason.split()) < 2 or not name:
-                    raise ValueError(f"{key}.{name} = {reason!r}: say in words why it is not asked")
+            check_reasons(key, reasons)
         for rule, severity in self.severity.items():
             if severity not in list(Severity):
                 raise ValueError(f"severity.{rule} = {severity!r}: must be one of {', '.join(Severity)}")
@@ -127,10 +124,3 @@ class ContainerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             commit=commit,
             no_secrets=tuple(self.no_secrets),
         )
-
-
-def _check_rules(key: str, rules: Iterable[str]) -> None:
-    for rule in unknown(rules):
-        near = difflib.get_close_matches(rule.upper(), CATALOGUE, n=1, cutoff=0.5)
-        more = f" Did you mean '{near[0]}'?" if near else f" There are {', '.join(CATALOGUE)}."
-        raise ValueError(f"{key}.{rule}: no rule bears that name.{more}")

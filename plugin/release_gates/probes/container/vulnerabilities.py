@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from release_gates.model.rule import Undecided
 from release_gates.probes.container.report_file import ScanReport, Vulnerability
-from release_gates.probes.container.rule import Fault, Undecided
+from release_gates.probes.container.rule import Fault
 from release_gates.probes.container.settings import ContainerSettings
 
 

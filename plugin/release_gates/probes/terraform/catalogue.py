@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-
+from release_gates.model.rule import Row, catalogue
 from release_gates.model.severity import Severity
-from release_gates.probes.terraform.rule import Rule
 
 C, H, M, L = Severity
 
-_ROWS: tuple[tuple[str, Severity, str, str, str], ...] = (
+_ROWS: tuple[Row, ...] = (
     (
         *("TF01", C, "", "the plan destroys what must not be destroyed"),
         "take it out of the plan, or exempt this one address until a day",
@@ -83,26 +80,10 @@ _ROWS: tuple[tuple[str, Severity, str, str, str], ...] = (
     ),
 )
 
-CATALOGUE: Mapping[str, Rule] = MappingProxyType(
-    {
-        identity: Rule(
-            id=identity,
-            severity=severity,
-            references=tuple(filter(None, references.split(", "))),
-            title=title,
-            remedy=remedy,
-        )
-        for identity, severity, references, title, remedy in _ROWS
-    }
-)
+CATALOGUE = catalogue(_ROWS)
 """All rules by id, in the order in which people read them."""
 
 
 def ids() -> tuple[str, ...]:
     """Return the ids of all rules, in order."""
     return tuple(CATALOGUE)
-
-
-def unknown(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names that no rule bears."""
-    return tuple(name for name in names if name not in CATALOGUE)

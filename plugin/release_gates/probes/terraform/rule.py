@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from release_gates.model.rule import Rule
 from release_gates.model.severity import Severity
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One row of the catalogue; ``references`` are what others call it, ``remedy`` is what to do."""
-
-    id: str
-    title: str
-    severity: Severity
-    references: tuple[str, ...]
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True, order=True)

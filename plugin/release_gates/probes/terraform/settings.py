@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
-from collections.abc import Iterable
 from datetime import date
 
 import msgspec
 
+from release_gates.model.rule import check_names, check_reasons
 from release_gates.model.severity import Severity
-from release_gates.probes.terraform.catalogue import CATALOGUE, unknown
+from release_gates.probes.terraform.catalogue import CATALOGUE
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,7 +26,7 @@ class Exemption(Part, frozen=True, kw_only=True):
     until: date
 
     def __post_init__(self) -> None:
-        check_rules("exempt", [self.rule])
+        check_names(CATALOGUE, "exempt", [self.rule])
         if len(self.because.split()) < 2 or not (self.owner.strip() and self.address.strip(" *.")):
             raise ValueError(
                 f"exempt {self.rule}: address and owner say something, because says in words why"
@@ -71,11 +70,9 @@ class TerraformSettings(Part, frozen=True, kw_only=True):
     exempt: list[Exemption] = []
 
     def __post_init__(self) -> None:
-        check_rules("off", self.off)
-        check_rules("severity", self.severity)
-        for rule, reason in self.off.items():
-            if len(reason.split()) < 2:
-                raise ValueError(f"off.{rule} = {reason!r}: say in words why")
+        check_names(CATALOGUE, "off", self.off)
+        check_names(CATALOGUE, "severity", self.severity)
+        check_reasons("off", self.off)
         if not self.plan or not self.folder or self.folder.startswith("/") or ".." in self.folder.split("/"):
             raise ValueError("plan names an artifact, folder one below the root of the suite")
         if self.validate and not self.program:
@@ -95,11 +92,3 @@ class TerraformSettings(Part, frozen=True, kw_only=True):
 def fits(pattern: str, address: str) -> bool:
     """Tell whether a pattern is about an address; ``[`` stands for itself, as in ``aws_subnet.a[0]``."""
     return fnmatch.fnmatchcase(address, pattern.replace("[", "[[]"))
-
-
-def check_rules(key: str, rules: Iterable[str]) -> None:
-    """Raise ValueError for a name that no rule bears, with the nearest one that does."""
-    for rule in unknown(rules):
-        near = difflib.get_close_matches(rule.upper(), CATALOGUE, n=1, cutoff=0.5)
-        more = f" Did you mean '{near[0]}'?" if near else f" There are {', '.join(CATALOGUE)}."
-        raise ValueError(f"{key}.{rule}: no rule bears that name.{more}")

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release_gates.errors import MeasurementError
+from release_gates.model.rule import Undecided
 from release_gates.model.severity import Severity
 from release_gates.probes.container.oci_index import read_index
 from release_gates.probes.container.report_file import ScanReport, read_scan
-from release_gates.probes.container.rule import Undecided
 from release_gates.probes.container.settings import ContainerSettings
 from release_gates.probes.container.vulnerabilities import blocking, check_fresh
 

@@ -10,12 +10,13 @@ import msgspec
 import pytest
 
 from release_gates.errors import GateError, MeasurementError
+from release_gates.model.rule import Undecided
 from release_gates.model.severity import Severity
 from release_gates.probes.machine.hosts.catalogue import CATALOGUE, ids
 from release_gates.probes.machine.hosts.clock_rules import clock_error_us
 from release_gates.probes.machine.hosts.facts import Facts
 from release_gates.probes.machine.hosts.judging import Report, judge_host
-from release_gates.probes.machine.hosts.rule import NotThere, Undecided
+from release_gates.probes.machine.hosts.rule import NotThere
 from release_gates.probes.machine.hosts.seen import Absent, Hosts, Seen
 from release_gates.probes.machine.hosts.settings import HostSettings
 

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from release_gates.model.rule import Undecided
 from release_gates.probes.machine.hosts.facts import Facts, whole
 from release_gates.probes.machine.hosts.kernel_rules import Check
 from release_gates.probes.machine.hosts.profile import Profile
-from release_gates.probes.machine.hosts.rule import Fault, Undecided
+from release_gates.probes.machine.hosts.rule import Fault
 
 CLOCKS = ("chrony", "ptp4l", "adjtimex")
 UNSYNCHRONISED = 0x40

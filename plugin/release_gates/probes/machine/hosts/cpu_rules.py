@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from release_gates.model.cpus import list_text
+from release_gates.model.rule import Undecided
 from release_gates.probes.machine.hosts.facts import Facts, cpu_list, whole
 from release_gates.probes.machine.hosts.kernel_rules import CPU, Check, isolated, words
 from release_gates.probes.machine.hosts.profile import Profile
-from release_gates.probes.machine.hosts.rule import Fault, Undecided
+from release_gates.probes.machine.hosts.rule import Fault
 
 INTERRUPTS = "/proc/interrupts"
 SHALLOW = 1

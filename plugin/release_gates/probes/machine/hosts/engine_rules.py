@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from release_gates.errors import MeasurementError
 from release_gates.model.cpus import list_text
+from release_gates.model.rule import Undecided
 from release_gates.probes.machine.hosts.cpu_rules import status_cpus, status_field
 from release_gates.probes.machine.hosts.facts import Facts, whole
 from release_gates.probes.machine.hosts.kernel_rules import Check, isolated
 from release_gates.probes.machine.hosts.profile import Profile
-from release_gates.probes.machine.hosts.rule import Fault, Undecided
+from release_gates.probes.machine.hosts.rule import Fault
 from release_gates.probes.machine.numa_maps import parse_numa_maps, remote_kib
 
 NODE = "/sys/devices/system/node"

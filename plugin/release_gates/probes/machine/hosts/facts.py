@@ -17,7 +17,8 @@ import msgspec
 
 from release_gates.errors import MeasurementError
 from release_gates.model.cpus import parse_list
-from release_gates.probes.machine.hosts.rule import NotThere, Undecided
+from release_gates.model.rule import Undecided
+from release_gates.probes.machine.hosts.rule import NotThere
 
 LARGEST_BYTES = 32 << 20
 FIRST_PID_NAMESPACE = "pid:[4026531836]"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 
+from release_gates.model.rule import Rule, Undecided
 from release_gates.model.severity import Severity
 from release_gates.probes.machine.hosts import (
     clock_rules,
@@ -19,7 +20,7 @@ from release_gates.probes.machine.hosts.catalogue import CATALOGUE, ids
 from release_gates.probes.machine.hosts.facts import Facts
 from release_gates.probes.machine.hosts.kernel_rules import Check
 from release_gates.probes.machine.hosts.profile import Profile
-from release_gates.probes.machine.hosts.rule import Fault, Finding, NotThere, Remark, Rule, Undecided
+from release_gates.probes.machine.hosts.rule import Fault, Finding, NotThere, Remark
 
 _FAMILIES = (kernel_rules, cpu_rules, network_rules, engine_rules, clock_rules)
 CHECKS: Mapping[str, tuple[Check, ...]] = {

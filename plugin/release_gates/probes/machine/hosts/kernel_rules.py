@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 from release_gates.model.cpus import list_text
+from release_gates.model.rule import Undecided
 from release_gates.probes.machine.hosts.facts import Facts, cpu_list
 from release_gates.probes.machine.hosts.profile import Profile
-from release_gates.probes.machine.hosts.rule import Fault, Undecided
+from release_gates.probes.machine.hosts.rule import Fault
 
 Check = Callable[[Facts, Profile], Iterator[Fault]]
 CMDLINE = "/proc/cmdline"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from release_gates.model.rule import Undecided
 from release_gates.probes.machine.hosts.facts import Facts, whole
 from release_gates.probes.machine.hosts.kernel_rules import Check, at_least, by_profile
 from release_gates.probes.machine.hosts.profile import Profile
-from release_gates.probes.machine.hosts.rule import Fault, Undecided
+from release_gates.probes.machine.hosts.rule import Fault
 from release_gates.probes.machine.hosts.script import COUNTERS
 
 NET = "/proc/sys/net"

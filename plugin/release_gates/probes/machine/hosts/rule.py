@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from release_gates.model.rule import Rule
 from release_gates.model.severity import Severity
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One row of the catalogue; ``references`` say where its value comes from, ``remedy`` what to do."""
-
-    id: str
-    title: str
-    severity: Severity
-    references: tuple[str, ...]
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +15,6 @@ class Fault:
     place: str
     found: str
     expected: str
-
-
-class Undecided(Exception):
-    """A fact that a rule needs could not be had; the text says which and why. Never a pass."""
 
 
 class NotThere(Exception):

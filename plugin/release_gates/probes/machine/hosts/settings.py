@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from typing import Any, Literal
@@ -11,8 +9,9 @@ from typing import Any, Literal
 import msgspec
 
 from release_gates.model.cpus import parse_list
+from release_gates.model.rule import check_names, check_reasons
 from release_gates.model.severity import Severity
-from release_gates.probes.machine.hosts.catalogue import CATALOGUE, unknown
+from release_gates.probes.machine.hosts.catalogue import CATALOGUE
 from release_gates.probes.machine.hosts.profile import PROFILES, Profile
 from release_gates.probes.machine.hosts.script import check_engine, check_nic
 from release_gates.probes.machine.hosts.transport import check_host
@@ -122,11 +121,9 @@ class HostGroup(Part, frozen=True, kw_only=True):
 
     def _check_rules(self) -> None:
         for key, rules in (("off", self.off), ("absent", self.absent), ("on", self.on)):
-            check_rules(key, rules)
-        for key, reasons in (("off", self.off), ("absent", self.absent)):
-            for rule, reason in reasons.items():
-                if len(reason.split()) < 2:
-                    raise ValueError(f"{key}.{rule} = {reason!r}: say in words why")
+            check_names(CATALOGUE, key, rules)
+        check_reasons("off", self.off)
+        check_reasons("absent", self.absent)
         if both := set(self.on) & (set(self.off) | set(self.absent)):
             raise ValueError(f"on: {', '.join(sorted(both))} is off too")
 
@@ -174,7 +171,7 @@ class HostSettings(Part, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.group:
             raise ValueError("group: name at least one group of hosts")
-        check_rules("severity", self.severity)
+        check_names(CATALOGUE, "severity", self.severity)
         for name, value, most in (
             ("facts_hours", self.facts_hours, 24 * 366),
             ("parallel", self.parallel, 64),
@@ -184,14 +181,6 @@ class HostSettings(Part, frozen=True, kw_only=True):
                 raise ValueError(f"{name} = {value:g}: must be above 0 and at most {most}")
         if not 10 <= self.watch_ms <= 60_000:
             raise ValueError(f"watch_ms = {self.watch_ms}: must be from 10 to 60000")
-
-
-def check_rules(key: str, rules: Iterable[str]) -> None:
-    """Raise ValueError for a name that no rule bears, with the nearest one that does."""
-    for rule in unknown(rules):
-        near = difflib.get_close_matches(rule.upper(), CATALOGUE, n=1, cutoff=0.5)
-        more = f" Did you mean '{near[0]}'?" if near else f" There are {', '.join(CATALOGUE)}."
-        raise ValueError(f"{key}.{rule}: no rule bears that name.{more}")
 
 
 def _check_list(name: str, text: str) -> None:
