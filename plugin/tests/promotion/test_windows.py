@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from release_gates.errors import ProbeUnavailable, PromotionRefused
+from release_gates.judge.sessions import beside
+from release_gates.judge.spans import at
 from release_gates.model.gate import EnvironmentPolicy, GateSpec
 from release_gates.model.timetable import WEEKDAYS, Sessions, Window
 from release_gates.promotion.sessions import calendar_of
@@ -81,6 +83,27 @@ def test_real_days(environment: EnvironmentPolicy, now: str, is_open: bool) -> N
     assert (found.closed == ()) is is_open
     if is_open:
         check_window(environment, now=utc(now))
+
+
+@pytest.mark.filterwarnings("ignore:::pandas", "ignore:::exchange_calendars")
+@pytest.mark.parametrize("name", ["XNYS", "XLON", "XTKS", "XHKG", "CMES"])
+def test_every_minute_is_what_the_package_itself_says_of_it(name: str) -> None:
+    """Two years, each 997th minute: so no hour of the day and no day of the week is left out."""
+    from exchange_calendars import get_calendar
+
+    first, last = utc("2024-06-01T00:00"), utc("2026-06-01T00:00")
+    known = calendar_of(name, now=first)
+    itself = get_calendar(name, start="2024-05-01", end="2026-07-01", side="left")
+    outside, inside = (
+        beside(Sessions(calendars=(name,), when=when), known) for when in ("outside", "inside")
+    )
+    step = timedelta(minutes=997)
+    minutes = [first + number * step for number in range((last - first) // step)]
+    in_session = [itself.is_open_on_minute(each, ignore_breaks=True) for each in minutes]
+    trading = [itself.is_open_on_minute(each) for each in minutes]
+    assert [at(outside, each) is None for each in minutes] == in_session
+    assert [at(inside, each) is not None for each in minutes] == trading
+    assert 0 < sum(trading) <= sum(in_session) < len(minutes)
 
 
 def test_the_refusal_says_which_rule_and_when_it_opens() -> None:
