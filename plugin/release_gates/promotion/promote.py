@@ -31,6 +31,7 @@ from release_gates.promotion.deployment import Clock
 from release_gates.promotion.entering import Checked, Entry, enter, resume_entry
 from release_gates.promotion.noted import check_noted
 from release_gates.promotion.soak import check_soak
+from release_gates.promotion.taking import check_nobody_deploys
 from release_gates.promotion.windows import check_window
 
 
@@ -241,6 +242,7 @@ def first_release(ledger: Ledger, *, environment: str, by: str, reason: str, now
     _check_reason(reason)
 
     def checked(events: Sequence[Event]) -> FirstRelease:
+        check_nobody_deploys(events, environment)
         live = live_in(events, environment)
         if live is not None and live.candidate is not None:
             raise PromotionRefused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import pytest
 
 from plugin.tests.promotion.test_promote import ENVIRONMENT, NOW, RULES, World, candidate
 from release_gates.candidate.store import ArtifactStore
+from release_gates.ledger import sqlite
 from release_gates.ledger.deployments import DeploymentView, live_candidate, unfinished
 from release_gates.ledger.sqlite import SqliteLedger
 from release_gates.ledger.stays import name_of
@@ -25,9 +27,12 @@ from release_gates.model.event import DeploymentStep, Event, GateFailed
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.promotion import deployment
 from release_gates.promotion.adopting import adopt_live
+from release_gates.promotion.entering import desk_of, site_of
 from release_gates.promotion.executors.command import CommandExecutor
-from release_gates.promotion.promote import promote, resume
+from release_gates.promotion.executors.protocol import Site
+from release_gates.promotion.promote import first_release, invalidate, promote, resume
 from release_gates.promotion.rollback import Wish, rollback
+from release_gates.promotion.taking import take
 
 PROGRAM = Path(__file__).with_name("deploy_program.py")
 LATER = NOW + timedelta(minutes=1)
@@ -123,6 +128,21 @@ class Place(World):
         )
         self.ledger.append(fact, at=LATER)
 
+    def first_release(self) -> Event:
+        return first_release(self.ledger, environment="staging", by="ann", reason="new venue", now=LATER)
+
+    def invalidate(self) -> None:
+        invalidate(self.ledger, run="run-2", by="carl", reason="wrong host", now=LATER)
+
+    def taken_over(self, *, at: datetime) -> None:
+        """Let somebody elsewhere take the deployment over, after the time in which a step could run."""
+        desk = desk_of(self.ledger, self.environment, self.root, clock=lambda: at)
+        take(desk, "elsewhere", self.left(), back=True, by="dan")
+
+    @property
+    def site(self) -> Site:
+        return site_of(self.environment, self.root)
+
     def left(self) -> DeploymentView:
         """Return the deployment that is unfinished; there has to be one."""
         view = unfinished(tuple(self.ledger.events()), "staging")
@@ -159,6 +179,26 @@ def meanwhile(patch: pytest.MonkeyPatch, action: str, happens: Callable[[], None
         return said
 
     patch.setattr(CommandExecutor, "apply", apply)
+
+
+def write_protected(patch: pytest.MonkeyPatch, *, after: int = 0) -> None:
+    """Let the ledger take so many more events and then refuse every write, as a full disk does."""
+    connect, append = sqlite._connected, SqliteLedger.append_after
+    left = after
+
+    def connected(path: Path, mode: str) -> sqlite3.Connection:
+        connection = connect(path, mode)
+        if left < 0:
+            connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def append_after(self: SqliteLedger, decide: Any, *, at: datetime) -> Event:
+        nonlocal left
+        left -= 1
+        return append(self, decide, at=at)
+
+    patch.setattr(sqlite, "_connected", connected)
+    patch.setattr(SqliteLedger, "append_after", append_after)
 
 
 def killed(act: Callable[[], object], at: int = 0) -> int:
