@@ -24,6 +24,8 @@ from release_gates.probes.machine.hosts.script import check_engine, check_nic
 from release_gates.probes.machine.hosts.transport import Look, check_host, read_host
 
 Command = TypeVar("Command", bound=Callable[..., object])
+NOTHING_DECIDED = 10
+"""The status of what cannot be decided; a host of which no rule was decided is not fine."""
 _LOOK = (
     click.option("--engine", default="", help="The engine: a pid, a unit (x.service) or a pid file."),
     click.option("--nic", "nics", multiple=True, help="A network device that feeds it."),
@@ -120,7 +122,7 @@ def _tell(project: Project, name: str, report: Report, sarif: Path | None) -> No
         },
         lines,
     )
-    sys.exit(status_of(findings, report.doubts))
+    sys.exit(status_of(findings, report.doubts) or (0 if report.decided else NOTHING_DECIDED))
 
 
 def _lines(each: Finding) -> list[str]:

@@ -12,9 +12,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from fixtures.trading_system.host.defects import DEFECTS, said, write_facts, wrote
 from fixtures.trading_system.host.reference import ENGINE, NIC, reference_facts
+from release_gates.cli.commands import program
 from release_gates.errors import MeasurementError, ProbeUnavailable
 from release_gates.policy.load import load_policy
 from release_gates.policy.settings import settings_for
@@ -245,6 +247,18 @@ def test_a_host_of_which_nothing_is_asked_is_not_proven(tmp_path: Path) -> None:
     host, _ = looked(tmp_path, recorded(), off=off)
     with pytest.raises(MeasurementError, match=r"no rule at all was decided on engine \(engine-1\)"):
         host.measure()
+
+
+def test_an_audit_that_decides_nothing_is_no_success(tmp_path: Path) -> None:
+    """A sandbox without /sys and without limits of buffers shows what `ci` asks for nowhere."""
+    facts = recorded()
+    gone = tuple(path for path in facts.files if "/clocksource/" in path or "/net/core/" in path)
+    left = {path: text for path, text in facts.files.items() if path not in gone}
+    file = tmp_path / "facts.json"
+    file.write_bytes(msgspec.json.encode(recorded(files=left, absent=(*facts.absent, *gone))))
+    done = CliRunner().invoke(program, ["audit", "host", str(file), "--profile", "ci"])
+    assert done.output.endswith("nothing found, 0 undecided, 0 rules decided\n"), done.output
+    assert done.exit_code == 10
 
 
 def test_a_living_hosts_facts_are_kept(tmp_path: Path) -> None:
