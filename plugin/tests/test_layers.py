@@ -24,7 +24,7 @@ MAY_IMPORT = {
         "model",
     },
     "proof": {"host", "policy", "judge", "ledger", "candidate", "model"},
-    "promotion": {"judge", "ledger", "candidate", "model"},
+    "promotion": {"host", "judge", "ledger", "candidate", "model"},
     "probes": {"host", "judge", "model"},
     "policy": {"model"},
     "judge": {"model"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from release_gates.model.record import Record
 
 RECORD = "record"
@@ -50,5 +52,31 @@ class OciSettings(Record, frozen=True, kw_only=True):
     ca: str = ""
 
 
-EXECUTORS: dict[str, type[Record]] = {"command": CommandSettings, "git": GitSettings, "oci": OciSettings}
+class LocalSettings(Record, frozen=True, kw_only=True):
+    """Processes of this host in two slots behind haproxy, which listens at ``listen`` (address:port).
+
+    ``artifact`` is a program; ``arguments`` may have ``{port}`` and ``{state}``, the slot's port and folder.
+    Where ``handover`` is ``"journal"`` both slots have one folder and never run at once; ``keep`` is for
+    ``"none"``, and keeps the old one running as a way back. A slot is ready when ``ready`` answers 200.
+    """
+
+    artifact: str
+    listen: str
+    ports: tuple[int, int]
+    arguments: tuple[str, ...] = ("--port", "{port}")
+    ready: str = "/ready"
+    handover: Literal["none", "journal"] = "none"
+    keep: bool = True
+    drain_s: float = 5.0
+    start_timeout_s: float = 30.0
+    stop_timeout_s: float = 10.0
+    proxy: str = "haproxy"
+
+
+EXECUTORS: dict[str, type[Record]] = {
+    "command": CommandSettings,
+    "git": GitSettings,
+    "local": LocalSettings,
+    "oci": OciSettings,
+}
 """Executor -> the type of its table. ``record`` has none."""

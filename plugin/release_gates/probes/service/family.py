@@ -1,4 +1,4 @@
-"""The processes that a service consists of, and the ports on which they listen, read from ``/proc``."""
+"""The processes that a service consists of, read from ``/proc``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 _PROC = Path("/proc")
-_LISTEN = "0A"
 _GONE = frozenset("ZX")
 
 
@@ -44,12 +43,6 @@ def kill(pids: Iterable[int]) -> None:
             continue
 
 
-def own_port(pids: Iterable[int], port: int) -> bool:
-    """Say whether somebody listens on a TCP port, and every socket that does belongs to one of ``pids``."""
-    listening = frozenset(_listening_inodes(port))
-    return bool(listening) and listening <= frozenset(inode for pid in pids for inode in _socket_inodes(pid))
-
-
 def _entries() -> Iterator[_Entry]:
     for folder in _PROC.iterdir():
         if folder.name.isdecimal():
@@ -66,24 +59,3 @@ def _runs(pid: int, program: Path) -> bool:
         return (_PROC / str(pid) / "exe").readlink() == program
     except OSError:
         return False
-
-
-def _listening_inodes(port: int) -> Iterator[str]:
-    for table in ("tcp", "tcp6"):
-        try:
-            lines = (_PROC / "net" / table).read_text().splitlines()[1:]
-        except FileNotFoundError:
-            continue
-        for fields in map(str.split, lines):
-            if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
-                yield fields[9]
-
-
-def _socket_inodes(pid: int) -> Iterator[str]:
-    try:
-        for descriptor in (_PROC / str(pid) / "fd").iterdir():
-            kind, _, inode = str(descriptor.readlink()).partition(":")
-            if kind == "socket":
-                yield inode.strip("[]")
-    except OSError:
-        return

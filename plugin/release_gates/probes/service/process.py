@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from release_gates.errors import MeasurementError, ProbeUnavailable
+from release_gates.host.sockets import own_port
 from release_gates.host.surroundings import surroundings
 from release_gates.probes.service import launcher
-from release_gates.probes.service.family import kill, members, own_port
+from release_gates.probes.service.family import kill, members
 from release_gates.probes.service.logs import Address, find_address, last_lines
 
 _PAUSE_S = 0.002

@@ -13,6 +13,7 @@ _FOLDER = "release_gates.promotion.executors"
 CLASSES = {
     "command": f"{_FOLDER}.command:CommandExecutor",
     "git": f"{_FOLDER}.git.executor:GitExecutor",
+    "local": f"{_FOLDER}.local.executor:LocalExecutor",
     "oci": f"{_FOLDER}.oci.executor:OciExecutor",
 }
 """Executor -> "module:class"; the class takes a ``Site``."""
