@@ -12,7 +12,7 @@ from typing import Protocol
 from release_gates.errors import MeasurementError
 from release_gates.model.severity import Severity
 from release_gates.probes.kubernetes.availability_rules import availability_findings
-from release_gates.probes.kubernetes.documents import Document, read_documents
+from release_gates.probes.kubernetes.documents import Document
 from release_gates.probes.kubernetes.drift import Sides, drift_findings
 from release_gates.probes.kubernetes.faults import SHOWN, nothing
 from release_gates.probes.kubernetes.findings import Finding, Undecided
@@ -277,7 +277,7 @@ class GateKubernetes:
     def _manifests(self) -> Iterator[Document]:
         settings, root = self._settings, self._gate.rootdir
         for name in settings.artifacts:
-            yield from read_documents(self._gate.candidate.artifact(name).read_bytes(), name)
+            yield from read_path(self._gate.candidate.artifact(name), name)
         for path in settings.manifests:
             yield from read_path(root / path, path)
         for path in settings.kustomize:

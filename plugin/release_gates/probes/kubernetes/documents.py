@@ -42,7 +42,7 @@ def read_documents(data: bytes, source: str) -> tuple[Document, ...]:
     YAML or JSON, has a key twice, a tag, a cycle, or a document that is no mapping.
     """
     if len(data) > MAX_BYTES:
-        raise unreadable(source, f"it has {len(data)} bytes, and at most {MAX_BYTES} are read")
+        raise unreadable(source, f"it has more than the {MAX_BYTES >> 20} MiB that are read at most")
     found = _json(data, source) if source.endswith(".json") else _yaml(data, source)
     documents = []
     for line, value in found:
@@ -191,13 +191,13 @@ class _Builder:
         if anchor is not None:
             self._anchors[anchor] = (value, size)
         self.nodes += 1
-        if not self._stack:
-            self.root = value
-            return
-        top = self._stack[-1]
+        top = self._stack[-1] if self._stack else _Open([], None)
         top.size += size
         if top.size > MAX_NODES or self.nodes > MAX_NODES:
             raise ValueError(f"more than {MAX_NODES} values, aliases expanded")
+        if not self._stack:
+            self.root = value
+            return
         if isinstance(top.value, list):
             top.value.append(value)
         elif not top.has_key:

@@ -6,7 +6,10 @@ import itertools
 import json
 import os
 import stat
+import subprocess
+import sys
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release_gates.errors import MeasurementError, ProbeUnavailable
-from release_gates.probes.kubernetes.documents import MAX_BYTES, MAX_DEPTH, read_documents
+from release_gates.probes.kubernetes import documents, sources
+from release_gates.probes.kubernetes.documents import MAX_DEPTH, read_documents
 from release_gates.probes.kubernetes.objects import deployed
 from release_gates.probes.kubernetes.pod import decode
 from release_gates.probes.kubernetes.quantities import cpus, quantity, seconds
@@ -154,10 +158,70 @@ def test_many_aliases_of_something_large_are_refused() -> None:
     assert "aliases expanded" in refused(f"a: &a [{'x, ' * 2000}x]\nb: [{'*a, ' * 2000}*a]")
 
 
-def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_bytes(b"#" * (MAX_BYTES + 10))
-    with pytest.raises(MeasurementError, match="at most"):
+def test_a_file_that_is_too_large_is_refused_and_never_read_whole(tmp_path: Path) -> None:
+    with (tmp_path / "a.yaml").open("wb") as file:
+        file.truncate(50 << 20)
+    tracemalloc.start()
+    with pytest.raises(MeasurementError, match="more than the 16 MiB that are read at most"):
         list(read_path(tmp_path / "a.yaml", "a.yaml"))
+    assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    tracemalloc.stop()
+
+
+def test_a_folder_with_more_than_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MOST_BYTES", 3 * len(MAP))
+    for number in range(3):
+        (tmp_path / f"{number}.yaml").write_text(MAP)
+    assert len(list(read_path(tmp_path, "d"))) == 3
+    (tmp_path / "more.yaml").write_text(MAP)
+    with pytest.raises(MeasurementError, match="its manifests have more than"):
+        list(read_path(tmp_path, "d"))
+    monkeypatch.setattr(sources, "MOST_FILES", 3)
+    with pytest.raises(MeasurementError, match="more than 3 files"):
+        list(read_path(tmp_path, "d"))
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "problem"),
+    [
+        ("---\n" * 40_000, "a.yaml", "more than 20000 values"),
+        ("a: 1\n---\n" * 15_000, "a.yaml", "more than 20000 values"),
+        (f"a: [{'[],' * 30_000}1]", "a.yaml", "more than 20000 values"),
+        ("".join(f"k{number}: 1\n" for number in range(15_000)), "a.yaml", "more than 20000 values"),
+        ("".join(f"k{number}: &a{number} 1\n" for number in range(15_000)), "a.yaml", "more than 20000"),
+        ('{"a":[' + "{}," * 30_000 + "1]}", "a.json", "more than 20000 values"),
+        ('{"a":' + "1" * 5_000 + "}", "a.json", "4300"),
+    ],
+)
+def test_more_values_than_are_read_are_refused_where_they_begin(
+    text: str, name: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "MAX_NODES", 20_000)
+    assert problem in refused(text, name)
+
+
+HOSTILE = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (1500 << 20, 1500 << 20))
+resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
+from release_gates.errors import MeasurementError
+from release_gates.probes.kubernetes.documents import MAX_BYTES, read_documents
+for data, name in (
+    (b'{"a":[' + b"{}," * (MAX_BYTES // 3 - 9) + b"1]}", "a.json"),
+    (b"[" * MAX_BYTES, "a.json"),
+    (b"[" * MAX_BYTES, "a.yaml"),
+    (bytes(MAX_BYTES), "a.yaml"),
+):
+    try:
+        read_documents(data, name)
+    except MeasurementError as error:
+        print(error.slug)
+"""
+
+
+def test_the_largest_files_of_the_worst_kind_are_refused_within_bounded_memory_and_time() -> None:
+    done = subprocess.run([sys.executable, "-c", HOSTILE], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["kubernetes-manifest-unreadable"] * 4, done.stderr
 
 
 def test_anchors_and_merges() -> None:
@@ -268,10 +332,33 @@ def test_links_that_leave_the_folder_or_go_round(tmp_path: Path) -> None:
     (tmp_path / "secret.yaml").write_text(MAP)
     (inside / "a.yaml").write_text(MAP)
     (inside / "round").symlink_to(inside, target_is_directory=True)
-    assert len(list(read_path(inside, "d"))) == 1  # links to folders are not followed
+    with pytest.raises(MeasurementError, match="round is a link to a folder"):
+        list(read_path(inside, "d"))
+    (inside / "round").unlink()
     (inside / "b.yaml").symlink_to(tmp_path / "secret.yaml")
     with pytest.raises(MeasurementError, match="leaves the folder"):
         list(read_path(inside, "d"))
+
+
+def test_what_cannot_be_listed_or_is_no_file_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.yaml").write_text(MAP)
+    (tmp_path / "closed").mkdir()
+    walk = os.scandir
+
+    def scandir(path: str) -> Any:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return walk(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(MeasurementError, match="closed cannot be read: Permission denied"):
+        list(read_path(tmp_path, "d"))
+    monkeypatch.undo()
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(MeasurementError, match=r"pipe\.yaml is no file"):
+        list(read_path(tmp_path, "d"))
 
 
 @pytest.mark.parametrize("target", ["loop.yaml", "nowhere.yaml"])
