@@ -27,6 +27,7 @@ from release_gates.model.event import DeploymentStep, Event, GateFailed
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.promotion import deployment
 from release_gates.promotion.adopting import adopt_live
+from release_gates.promotion.deployment import Clock
 from release_gates.promotion.entering import desk_of, site_of
 from release_gates.promotion.executors.command import CommandExecutor
 from release_gates.promotion.executors.protocol import Site
@@ -43,10 +44,11 @@ class Place(World):
     """A ledger in which engine 1 is live and engine 2 has a PROMOTE, and a folder to deploy to."""
 
     deploy: dict[str, Any] = field(default_factory=dict)
+    place: Path | None = None
 
     @property
     def folder(self) -> Path:
-        return self.root / "place"
+        return self.place or self.root / "place"
 
     @property
     def environment(self) -> EnvironmentPolicy:
@@ -94,9 +96,16 @@ class Place(World):
             root=self.root,
         )
 
-    def roll_back(self, reason: str = "orders were lost", *, at: datetime = LATER) -> Event:
-        wish = Wish(environment=self.environment, by="dan", reason=reason, root=self.root)
-        return rollback(self.ledger, wish, clock=lambda: at)
+    def roll_back(
+        self,
+        reason: str = "orders were lost",
+        *,
+        by: str = "dan",
+        at: datetime = LATER,
+        clock: Clock | None = None,
+    ) -> Event:
+        wish = Wish(environment=self.environment, by=by, reason=reason, root=self.root)
+        return rollback(self.ledger, wish, clock=clock or (lambda: at))
 
     def install(self, content: str) -> None:
         """Change what is live behind the ledger's back."""
@@ -158,6 +167,12 @@ class Place(World):
 
 def laid_out(root: Path) -> Place:
     place = Place(SqliteLedger.open(root / "ledger.db", create=True), root)
+    lay_out(place)
+    return place
+
+
+def lay_out(place: Place) -> None:
+    """Let engine 1 run and be live, and engine 2 have its PROMOTE."""
     for content in "12":
         place.keep(content)
     place.install("1")
@@ -165,7 +180,6 @@ def laid_out(root: Path) -> Place:
     place.start("run-2", content="2", at=LATER)
     place.finish("run-2", at=LATER, changes={"candidate": name_of(candidate("2"))})
     (place.folder / "log").unlink()
-    return place
 
 
 def meanwhile(patch: pytest.MonkeyPatch, action: str, happens: Callable[[], None]) -> None:
