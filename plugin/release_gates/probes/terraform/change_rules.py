@@ -46,11 +46,13 @@ def checked(plan: Plan, _settings: TerraformSettings) -> Iterator[Fault | Doubt]
 
 
 def unjudged(plan: Plan, settings: TerraformSettings) -> Iterator[Fault | Doubt]:
-    """TF16: yield what is of a type that no rule knows, and that policy does not accept."""
-    for each in plan.planned:
-        known = each.type in judged_kinds() | NEUTRAL
+    """TF16: yield what is of a type that no rule knows, and that policy does not accept; also what goes."""
+    judged = judged_kinds() | NEUTRAL
+    for each in plan.managed:
+        known = each.type in judged or (each.change.after is None and each.type in STATEFUL)
         if not known and not any(fits(pattern, each.type) for pattern in settings.kinds):
-            yield Fault(each.address, "", f"of the type {plain(each.type)}", "a type that rules know")
+            does = "" if each.change.after is not None else f", to {each.change.actions[0]}"
+            yield Fault(each.address, "", f"of the type {plain(each.type)}{does}", "a type that rules know")
 
 
 def provisioned(plan: Plan, _settings: TerraformSettings) -> Iterator[Fault | Doubt]:

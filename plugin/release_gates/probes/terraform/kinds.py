@@ -33,7 +33,12 @@ STATEFUL = frozenset(
         *("azurerm_recovery_services_vault", "azurerm_resource_group", "azurerm_storage_container"),
         *("azurerm_storage_share", "azurerm_dns_zone", "azurerm_private_dns_zone", "azurerm_key_vault_key"),
         *("google_storage_bucket", "kubernetes_namespace", "kubernetes_persistent_volume_claim"),
-        *("random_password", "tls_private_key", "vault_mount"),
+        *("random_password", "tls_private_key", "vault_mount", "kubernetes_stateful_set"),
+        *("aws_cognito_user_pool", "aws_db_snapshot", "aws_ebs_snapshot", "aws_elasticache_cluster"),
+        *("aws_memorydb_cluster", "aws_organizations_account", "aws_rds_global_cluster", "aws_sns_topic"),
+        *("azurerm_container_registry", "azurerm_eventhub_namespace", "azurerm_mysql_flexible_server"),
+        *("azurerm_servicebus_namespace", "google_alloydb_cluster", "google_bigtable_instance"),
+        *("google_artifact_registry_repository", "google_filestore_instance", "google_firestore_database"),
     }
 )
 """Types that hold what cannot be made again."""

@@ -92,10 +92,11 @@ class State(_Object, frozen=True):
 
 
 class ConfiguredProvider(_Object, frozen=True):
-    """One provider, and which versions the sources allow."""
+    """One provider, which versions the sources allow, and what they configure."""
 
     full_name: str = ""
     version_constraint: str = ""
+    expressions: dict[str, Any] = {}
 
 
 class ConfiguredResource(_Object, frozen=True):
@@ -113,6 +114,7 @@ class ModuleCall(_Object, frozen=True):
 
     source: str = ""
     version_constraint: str = ""
+    expressions: dict[str, Any] = {}
     module: Module | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,8 @@ SHAPE = re.compile(
     r"|\bxox[abprs]-[0-9]{8,}|\bhv[sb]\.[A-Za-z0-9_-]{24,}|://[^\s/:@]{1,64}:[^\s/:@${}]{3,64}@"
 )
 EXPECTED = "nothing that is secret"
+ENCODED = frozenset({"custom_data", "user_data", "user_data_base64"})
+"""Attributes that hold a script, in base64 or as it is."""
 
 
 def secrets(plan: Plan, sources: Sources) -> Iterator[Fault | Doubt]:
@@ -33,12 +36,17 @@ def secrets(plan: Plan, sources: Sources) -> Iterator[Fault | Doubt]:
         yield from _marked(old.address, "", old.values, old.sensitive_values)
     for name, output in plan.output_changes.items():
         yield from _marked(f"output.{name}", "", output.after, output.after_sensitive)
+        if output.after_sensitive is not True:
+            yield from _named(f"output.{name}", "", name, output.after)
+    for name, provider in plan.configuration.provider_config.items():
+        yield from _written(f"provider.{name}", provider.expressions)
     for path, module in modules(plan):
         yield from _declared(path, module)
     for name, given in plan.variables.items():
         sensitive = plan.configuration.root_module.variables.get(name, {}).get("sensitive") is True
         yield from _marked(f"var.{name}", "", given.get("value"), sensitive)
-        yield from _looks(f"var.{name}", "", given.get("value"))
+        if not sensitive:
+            yield from _named(f"var.{name}", "", name, given.get("value"))
     for file in sources.states:
         yield Fault(file, "", "a state among the sources", "a state in its backend alone")
 
@@ -58,15 +66,22 @@ def _looks(address: str, place: str, value: Any) -> Iterator[Fault]:
     if isinstance(value, dict):
         for name, one in value.items():
             where = f"{place}.{name}".lstrip(".")
-            if NAME.search(name) and isinstance(one, str) and one:
-                yield Fault(address, where, "by its name a secret, in plain text", EXPECTED)
-            else:
-                yield from _looks(address, where, one)
+            yield from _named(address, where, name, one)
+            if name in ENCODED and isinstance(one, str):
+                yield from _looks(address, where, _decoded(one))
     elif isinstance(value, list):
         for number, one in enumerate(value):
             yield from _looks(address, f"{place}.{number}".lstrip("."), one)
     elif isinstance(value, str) and SHAPE.search(value):
         yield Fault(address, place, "what looks like a key, in plain text", EXPECTED)
+
+
+def _decoded(text: str) -> str:
+    """Return what base64 says, "" for what is none."""
+    try:
+        return base64.b64decode(text, validate=True).decode("utf-8", "replace")
+    except ValueError:
+        return ""
 
 
 def _declared(path: str, module: Module) -> Iterator[Fault]:
@@ -75,11 +90,27 @@ def _declared(path: str, module: Module) -> Iterator[Fault]:
         where = f"{path}.var.{name}".lstrip(".")
         if variable.get("sensitive") is True and _says(variable.get("default")):
             yield Fault(where, "default", "a sensitive value in plain text", EXPECTED)
+        else:
+            yield from _named(where, "default", name, variable.get("default"))
     for each in module.resources:
-        address = f"{path}.{each.type}.{each.name}".lstrip(".")
-        for name, expression in each.expressions.items():
-            constant = expression.get("constant_value") if isinstance(expression, dict) else None
-            yield from _looks(address, "", {name: constant})
+        yield from _written(f"{path}.{each.type}.{each.name}".lstrip("."), each.expressions)
+    for name, call in module.module_calls.items():
+        yield from _written(f"{path}.module.{name}".lstrip("."), call.expressions)
+
+
+def _written(address: str, expressions: dict[str, Any]) -> Iterator[Fault]:
+    """Yield what the sources write down as a constant."""
+    for name, expression in expressions.items():
+        constant = expression.get("constant_value") if isinstance(expression, dict) else None
+        yield from _looks(address, "", {name: constant})
+
+
+def _named(address: str, place: str, name: str, value: Any) -> Iterator[Fault]:
+    """Yield a value that is secret by its name, or looks it."""
+    if NAME.search(name) and isinstance(value, str) and value:
+        yield Fault(address, place, "by its name a secret, in plain text", EXPECTED)
+    else:
+        yield from _looks(address, place, value)
 
 
 def _says(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from typing import Any
@@ -84,6 +85,34 @@ def sensitive_variable(plan: dict[str, Any]) -> None:
 
 def provisioned(plan: dict[str, Any]) -> None:
     plan["configuration"]["root_module"]["resources"][4]["provisioners"] = [{"type": "local-exec"}]
+
+
+def constant(*names: str) -> dict[str, Any]:
+    return {name: {"constant_value": "-".join(("correct", "horse"))} for name in names}
+
+
+def provider(**said: str) -> Edit:
+    expressions = {name: {"constant_value": text} for name, text in said.items()}
+    return lambda plan: plan["configuration"]["provider_config"]["aws"].update(expressions=expressions)
+
+
+def variable(name: str) -> Edit:
+    return lambda plan: plan["variables"].update({name: {"value": "-".join(("correct", "horse"))}})
+
+
+def both(*edits: Edit) -> Edit:
+    def edit(plan: dict[str, Any]) -> None:
+        for one in edits:
+            one(plan)
+
+    return edit
+
+
+def gone(plan: dict[str, Any]) -> None:
+    """Let the resource that came last be deleted."""
+    change = plan["resource_changes"][-1]["change"]
+    change.update(actions=["delete"], before=change["after"], after=None)
+    plan["planned_values"]["root_module"]["resources"].pop()
 
 
 FAULTS: dict[str, tuple[str, Edit]] = {
@@ -218,7 +247,20 @@ FAULTS: dict[str, tuple[str, Edit]] = {
         "TF15",
         value("aws_security_group.engine", "egress", [{"description": "AKIA" + "A" * 16}]),
     ),
+    "a key of a provider": ("TF15", provider(access_key="an access key that somebody typed")),
+    "a password for a module": ("TF15", module(source="./net", expressions=constant("password"))),
+    "a variable that is a password": ("TF15", variable("db_password")),
+    "an output that is a token": (
+        "TF15",
+        lambda plan: plan.update(output_changes={"token": {"actions": ["create"], "after": "so it is"}}),
+    ),
+    "a key in a script": (
+        "TF15",
+        value("aws_instance.engine", "user_data", base64.b64encode(b"export X=AKIA" + b"A" * 16).decode()),
+    ),
     "a type that nobody knows": ("TF16", added("aws_transfer_server.a")),
+    "a type that nobody knows is deleted": ("TF16", both(added("aws_transfer_server.a"), gone)),
+    "a type that holds state is deleted": ("TF01", both(added("google_bigtable_instance.a"), gone)),
     "the old metadata service": (
         "TF17",
         value("aws_instance.engine", "metadata_options.0.http_tokens", "optional"),
