@@ -20,6 +20,7 @@ from release_gates.model.event import (
     FirstRelease,
     GatesProved,
     Promoted,
+    RolledBack,
     RunFinished,
 )
 from release_gates.model.record import digest
@@ -104,7 +105,7 @@ def _first_seen(events: Sequence[Event], told: Sequence[ToldRun]) -> dict[str, d
     """Return when the ledger heard of each digest first: by a run, or as what is live."""
     moments = [(run.began, run.candidate.digest) for run in told]
     for event in events:
-        if isinstance(event.fact, (Adopted, Promoted)):
+        if isinstance(event.fact, (Adopted, Promoted, RolledBack)):
             moments.append((event.at, event.fact.candidate.digest))
     return {digest: at for at, digest in sorted(moments, reverse=True)}
 
@@ -113,7 +114,7 @@ def _environments(events: Sequence[Event], views: Sequence[RunView], path: Seque
     named = [
         event.fact.environment
         for event in events
-        if isinstance(event.fact, (Adopted, Promoted, FirstRelease, GatesProved))
+        if isinstance(event.fact, (Adopted, Promoted, RolledBack, FirstRelease, GatesProved))
     ]
     known = dict.fromkeys([*(view.started.environment for view in views), *named])
     return tuple(dict.fromkeys([*(name for name in path if name in known), *known]))

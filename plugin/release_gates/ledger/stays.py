@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -18,12 +19,13 @@ from release_gates.model.event import (
     FirstRelease,
     GateFailed,
     Promoted,
+    RolledBack,
     RunFinished,
     RunInvalidated,
 )
 from release_gates.model.verdict import CandidateName
 
-Change = Adopted | Promoted | FirstRelease
+Change = Adopted | Promoted | RolledBack | FirstRelease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ def stays(
     signs, taken_back = _signs(events, views), _taken_back(events)
     changes: dict[str, list[tuple[Event, Change]]] = defaultdict(list)
     for event in events:
-        if isinstance(event.fact, (Adopted, Promoted, FirstRelease)):
+        if isinstance(event.fact, (Adopted, Promoted, RolledBack, FirstRelease)):
             changes[event.fact.environment].append((event, event.fact))
     found = [
         stay
@@ -82,7 +84,7 @@ def _in_one_place(
         stay = Stay(
             environment=fact.environment,
             candidate=name,
-            how="promoted" if isinstance(fact, Promoted) else "adopted",
+            how=_how(fact),
             by=fact.by,
             since=event.at,
             until=following[0].at if following else None,
@@ -95,6 +97,12 @@ def _in_one_place(
         yield _judged(stay, event.seq, against, following, before)
 
 
+def _how(fact: Adopted | Promoted | RolledBack) -> Literal["promoted", "adopted", "rolled back"]:
+    if isinstance(fact, Promoted):
+        return "promoted"
+    return "rolled back" if isinstance(fact, RolledBack) else "adopted"
+
+
 def _judged(
     stay: Stay,
     seq: int,
@@ -102,13 +110,15 @@ def _judged(
     following: tuple[Event, Change] | None,
     before: set[str],
 ) -> Stay:
-    """Add the first sign of a failure: one in the ledger, else that something older came back."""
+    """Add the first sign of a failure: one in the ledger, else that it was rolled back or replaced."""
     last = following[0].seq if following else None
     within = [sign for sign in against if sign.seq > seq and (last is None or sign.seq < last)]
     sign = min(within, key=lambda each: each.seq, default=None)
     if sign is None and following and not isinstance(following[1], FirstRelease):
         back = following[1].candidate
-        if back.digest in before and back.digest != stay.candidate.digest:
+        if isinstance(following[1], RolledBack):
+            sign = Sign(seq=seq, at=stay.since, sentence=f"rolled back: {following[1].reason}")
+        elif back.digest in before and back.digest != stay.candidate.digest:
             sign = Sign(seq=seq, at=stay.since, sentence=f"{back.name} {back.version} came back")
     if sign is None:
         return stay

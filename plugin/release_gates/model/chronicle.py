@@ -53,7 +53,7 @@ class Stay(Record, frozen=True, kw_only=True):
 
     environment: str
     candidate: CandidateName
-    how: Literal["promoted", "adopted"]
+    how: Literal["promoted", "adopted", "rolled back"]
     by: str
     since: datetime
     until: datetime | None

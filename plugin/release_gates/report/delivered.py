@@ -23,7 +23,8 @@ FORMULAS = {
     "The ledger does not know when a commit was written: this begins with the first gate run.",
     "Change failure rate": "failed deliveries / deliveries, by the day of delivery. Failed: while the build "
     "was live, a gate of that entry failed on the same digests, or the run behind its promotion was "
-    "invalidated; or an older build came back in its place.",
+    "invalidated; or it was rolled back, or an older build came back in its place. A deployment that "
+    "was undone before the build was live is none.",
     "Time to restore": "median over the failed deliveries that ended of (next build live - first sign of the "
     "failure). Where the return is the only sign, from the moment when the failed build went live: the "
     "longest that it can have been.",

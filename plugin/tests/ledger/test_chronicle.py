@@ -23,6 +23,7 @@ from release_gates.model.event import (
     GateFailed,
     GatesProved,
     Promoted,
+    RolledBack,
     RunFinished,
     RunInvalidated,
     RunStarted,
@@ -139,6 +140,20 @@ def test_a_return_is_the_sign_of_a_failure() -> None:
     whole = story.told().deliveries[0].whole
     assert (whole.deliveries, whole.returns, whole.failed) == (2, 1, 1)
     assert (whole.restore.median_s, whole.restore.of) == (1200, 1)
+
+
+def test_a_rollback_is_the_sign_of_a_failure_and_no_delivery() -> None:
+    story = Story()
+    for version in (1, 2):
+        story.deliver(version)
+    told = {"instead_of": engine(2).digest, "by": "Dan", "reason": "orders were lost", "took_s": 41.5}
+    story.add(RolledBack(environment="e", candidate=engine(1), **told))
+    first, bad, back = story.stays()
+    assert (first.failed, bad.failed, back.failed) == ("", "rolled back: orders were lost", "")
+    assert bad.restored_s == HOUR.total_seconds()
+    assert (back.how, back.by, back.returned, back.delivers) == ("rolled back", "Dan", True, False)
+    whole = story.told().deliveries[0].whole
+    assert (whole.deliveries, whole.returns, whole.failed) == (2, 1, 1)
 
 
 def test_a_gate_that_fails_on_what_is_live_is_an_earlier_sign() -> None:
