@@ -429,6 +429,7 @@ def test_variables_of_the_deployer_stay_with_it(place: Place, monkeypatch: pytes
         ({"ready": "/x y"}, "not a path"),
         ({"drain_s": float("nan")}, "not seconds"),
         ({"stop_timeout_s": -1.0}, "not seconds"),
+        ({"start_timeout_s": 290.0}, "may take 315 s, and a step 300 s"),
         ({"handover": "both"}, "do not fit"),
     ],
 )

@@ -41,6 +41,18 @@ def named(candidate: ReleaseCandidate, name: str) -> Artifact:
     return artifact
 
 
+def image(candidate: ReleaseCandidate, name: str) -> str:
+    """Return the digest (``sha256:…``) of an image of a candidate; ``DeployError`` if it is none."""
+    artifact = named(candidate, name)
+    if artifact.kind != "oci":
+        raise DeployError(
+            f"artifact {name} of {shown(candidate)} is of kind {artifact.kind}, and no image.",
+            slug="deploy-artifact",
+            hint="Name an artifact of kind oci, whose digest is that of a manifest or index.",
+        )
+    return f"sha256:{artifact.sha256}"
+
+
 def check_step(step: Step, *known: str) -> None:
     """Refuse a step that this executor never planned."""
     if step.name not in known:

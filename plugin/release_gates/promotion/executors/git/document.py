@@ -12,7 +12,7 @@ from release_gates.errors import DeployError
 from release_gates.model.candidate import Artifact, ReleaseCandidate
 from release_gates.model.record import SCHEMA, Record
 from release_gates.promotion.executors.git.kustomization import digests_in, with_digests
-from release_gates.promotion.executors.settings import named
+from release_gates.promotion.executors.settings import image
 
 
 class Document(Protocol):
@@ -68,7 +68,7 @@ class Kustomization:
     def _wanted(self, candidate: ReleaseCandidate | None) -> dict[str, str | None]:
         if candidate is None:
             return dict.fromkeys(self.images)
-        return {name: f"sha256:{named(candidate, own).sha256}" for name, own in self.images.items()}
+        return {name: image(candidate, own) for name, own in self.images.items()}
 
 
 class Live(Record, frozen=True, kw_only=True):

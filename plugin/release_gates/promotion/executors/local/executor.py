@@ -39,7 +39,7 @@ class LocalExecutor:
         """Use the slots that the settings name; ``DeployError`` for settings that cannot work."""
         self._site = site
         self._settings = settings_of(site, LocalSettings)
-        _check(self._settings)
+        _check(self._settings, site.policy.timeout_s)
         self._folder = site.state.absolute() / "local" / site.environment
         self._environ = environment_for(site)
 
@@ -259,7 +259,7 @@ def _differs(because: str) -> LiveDiffers:
     )
 
 
-def _check(settings: LocalSettings) -> None:
+def _check(settings: LocalSettings, timeout_s: float) -> None:
     """Refuse settings that haproxy or the kernel could read as something else."""
     host, _, port = settings.listen.rpartition(":")
     try:
@@ -274,6 +274,10 @@ def _check(settings: LocalSettings) -> None:
     for name in ("drain_s", "start_timeout_s", "stop_timeout_s"):
         if not isfinite(value := getattr(settings, name)) or value < 0:
             raise _refused(name, str(value), "seconds")
+    longest_s = settings.drain_s + settings.start_timeout_s + 2 * settings.stop_timeout_s
+    if longest_s > timeout_s:
+        wanted = f"less: drain, start and twice stop may take {longest_s:g} s, and a step {timeout_s:g} s"
+        raise _refused("start_timeout_s", str(settings.start_timeout_s), wanted)
 
 
 def _refused(name: str, value: str, wanted: str) -> DeployError:

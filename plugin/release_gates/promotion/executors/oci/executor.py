@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from release_gates.errors import DeployError, LiveDiffers, TrustError
 from release_gates.ledger.attestations.files import attestations_of, read_lines
-from release_gates.model.candidate import Artifact, ReleaseCandidate
+from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.deploy_settings import OciSettings
 from release_gates.model.deployment import Change, Step
 from release_gates.promotion.executors.oci.address import Address, check_tag, read_address
@@ -22,7 +22,14 @@ from release_gates.promotion.executors.oci.credentials import login_for
 from release_gates.promotion.executors.oci.referrer import attach
 from release_gates.promotion.executors.oci.registry import Registry, opened_client
 from release_gates.promotion.executors.protocol import Site
-from release_gates.promotion.executors.settings import check_step, named, settings_of, shown, stored
+from release_gates.promotion.executors.settings import (
+    check_step,
+    image,
+    named,
+    settings_of,
+    shown,
+    stored,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -86,14 +93,13 @@ class OciExecutor:
             return f"{self._place} is {found}, with all of its {check_whole(target, found)} parts"
 
     def _copy(self, change: Change, client: httpx.Client, deadline: float, target: Registry) -> str:
-        artifact = self._artifact(change.candidate)
-        digest = f"sha256:{artifact.sha256}"
+        digest = self._digest(change.candidate)
         if self._settings.archive:
             archived = named(change.candidate, self._settings.archive)
             with opened_archive(stored(self._site, archived), archived.name) as archive:
                 count, sent = copy(archive, target, digest)
         else:
-            address = self._source(artifact)
+            address = self._source(change.candidate)
             mount = address.name if address.host == self._target.host else ""
             count, sent = copy(self._registry(address, client, deadline), target, digest, mount=mount)
         return f"{digest} is in {self._target}: {count} manifest(s), {sent} blob(s) sent"
@@ -136,27 +142,18 @@ class OciExecutor:
         there = target.tagged(self._settings.tag)
         return "" if there is None else there.descriptor.digest
 
-    def _artifact(self, candidate: ReleaseCandidate) -> Artifact:
-        artifact = named(candidate, self._settings.artifact)
-        if artifact.kind != "oci":
-            raise DeployError(
-                f"artifact {artifact.name} of {shown(candidate)} is of kind {artifact.kind}, and no image.",
-                slug="deploy-artifact",
-                hint="Name an artifact of kind oci, whose digest is that of a manifest or index.",
-            )
-        return artifact
-
     def _digest(self, candidate: ReleaseCandidate | None) -> str:
-        return "" if candidate is None else f"sha256:{self._artifact(candidate).sha256}"
+        return "" if candidate is None else image(candidate, self._settings.artifact)
 
-    def _source(self, artifact: Artifact) -> Address:
+    def _source(self, candidate: ReleaseCandidate) -> Address:
+        artifact = named(candidate, self._settings.artifact)
         untagged = re.sub(r":[^/:]+$", "", artifact.ref.partition("@")[0])
         return read_address(self._settings.source or untagged)
 
     def _source_name(self, change: Change) -> str:
         if self._settings.archive:
             return named(change.candidate, self._settings.archive).name
-        return str(self._source(self._artifact(change.candidate)))
+        return str(self._source(change.candidate))
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[httpx.Client, float]]:

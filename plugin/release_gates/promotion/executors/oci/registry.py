@@ -33,6 +33,7 @@ _ACCEPT = ", ".join((*INDEXES, *MANIFESTS))
 _AGAIN = (429, 502, 503, 504)
 _TRIES = 3
 _LONGEST_PAUSE_S = 10.0
+_LONGEST_WORDS = 1 << 16
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
 
@@ -110,7 +111,7 @@ class Registry:
         place = answer.url.join(self._absolute(answer.headers.get("Location", "")))
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(blob.size)}
         url = str(place.copy_merge_params({"digest": blob.digest}))
-        answer = self._request("PUT", url, headers=headers, content=chunks)
+        answer = self._request("PUT", url, headers=headers, content=self._in_time(chunks, "PUT blob"))
         self._check(answer, f"PUT blob {blob.digest}", 201)
 
     def mount(self, blob: Descriptor, name: str) -> bool:
@@ -187,9 +188,24 @@ class Registry:
             )
         request.extensions["timeout"] = httpx.Timeout(min(left, 60.0)).as_dict()
         try:
-            return self._client.send(request, stream=stream)
+            answer = self._client.send(request, stream=True)
         except httpx.HTTPError as error:
             raise self._failed(f"{method} got no answer ({type(error).__name__})") from None
+        if not stream:
+            answer.extensions["body"] = self._body(answer, method)
+        return answer
+
+    def _body(self, answer: httpx.Response, what: str) -> bytes:
+        """Return as much of an answer as a registry has to say."""
+        data = b""
+        try:
+            for chunk in self._chunks(answer, what):
+                data += chunk
+                if len(data) > _LONGEST_WORDS:
+                    break
+        finally:
+            answer.close()
+        return data
 
     def _authorize(self, challenge: Challenge) -> None:
         """Get what the registry asks for, from where it says, over a line that nobody reads."""
@@ -208,12 +224,13 @@ class Registry:
         import httpx
 
         try:
-            answer = self._client.send(request)
+            answer = self._client.send(request, stream=True)
         except httpx.HTTPError as error:
             raise self._failed(f"no token could be had ({type(error).__name__})") from None
+        body = self._body(answer, "GET token")
         self._check(answer, "GET token", 200)
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
-            found = msgspec.json.decode(answer.content, type=dict[str, Any])
+            found = msgspec.json.decode(body, type=dict[str, Any])
             token = found.get("token") or found.get("access_token")
             if isinstance(token, str) and re.fullmatch(r"[\x21-\x7e]+", token):
                 return token
@@ -240,14 +257,19 @@ class Registry:
         import httpx
 
         try:
-            for chunk in answer.iter_raw():
-                if time.monotonic() > self._deadline:
-                    raise self._failed(f"{what} took longer than the step may")
-                yield chunk
+            yield from self._in_time(answer.iter_raw(), what)
         except httpx.HTTPError as error:
             raise self._failed(f"{what} was cut off ({type(error).__name__})") from None
 
+    def _in_time(self, chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
+        for chunk in chunks:
+            if time.monotonic() > self._deadline:
+                raise self._failed(f"{what} took longer than the step may")
+            yield chunk
+
     def _check(self, answer: httpx.Response, what: str, wanted: int) -> None:
+        if answer.status_code != wanted and not answer.is_closed:
+            answer.extensions["body"] = self._body(answer, what)
         if answer.status_code != wanted:
             raise self._failed(f"{what} was answered {answer.status_code}{_codes(answer)}")
 
@@ -292,7 +314,7 @@ def _trusted(ca: str) -> ssl.SSLContext:
 def _codes(answer: httpx.Response) -> str:
     """Return a registry's own error codes; its words are not repeated, they could hold anything."""
     with suppress(Exception):  # an error's body may be cut off, huge or nonsense
-        found = msgspec.json.decode(answer.read()[:65536], type=dict[str, Any])
+        found = msgspec.json.decode(answer.extensions.get("body", b""), type=dict[str, Any])
         codes = [str(each["code"]) for each in found["errors"]]
         return f" ({', '.join(code for code in codes if re.fullmatch('[A-Z_]{1,40}', code))})"
     return ""
