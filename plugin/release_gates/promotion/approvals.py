@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from release_gates.errors import PromotionRefused, TrustError
 from release_gates.ledger.attestations.approvals import check_approval
@@ -39,10 +39,12 @@ def check_approvals(
 
     Who approves is asked of the policy as it is now. A person counts once, for the role of the first yes.
     Where signatures are asked for, only a yes that this person's own key signed counts. A no needs none.
+    Whoever was an author when the run began is one, whatever ``candidate`` says by now.
     """
     if not environment.approvals:
         return
     _check_authors(candidate)
+    candidate = _with_authors(candidate, run)
     check_not_refused(events, run, verdict, environment, candidate)
     given = list(_answers(events, run, verdict, environment.name, candidate))
     counted = _counted(given, environment, candidate, now)
@@ -107,7 +109,7 @@ def answer_to(
     asked, person = _asked(environment, by, role)
     if answer == "yes":
         _check_authors(candidate)
-        _check_no_author(person, candidate)
+        _check_no_author(person, _with_authors(candidate, run))
     if answer == "no" and not reason.strip():
         raise PromotionRefused("a no needs a reason.", slug="no-reason", hint="--reason TEXT.")
     return Approved(
@@ -230,6 +232,12 @@ def _asked(environment: EnvironmentPolicy, by: str, role: str | None) -> tuple[A
             hint="--by NAME; who has which role stands in gates/environments.toml.",
         )
     return found[0]
+
+
+def _with_authors(candidate: ReleaseCandidate, run: RunView) -> ReleaseCandidate:
+    """Return a candidate with all its authors, also those whose names were taken out since its run."""
+    known = dict.fromkeys((*candidate.authors, *run.started.candidate.authors))
+    return structs.replace(candidate, authors=tuple(known))
 
 
 def _check_authors(candidate: ReleaseCandidate) -> None:

@@ -12,6 +12,7 @@ from release_gates.model.release import Release
 from release_gates.report.headline import headline
 from release_gates.report.places import place_of
 from release_gates.report.rows import rows
+from release_gates.report.text import clipped
 
 MOST = 10
 """GitHub shows so many of a kind in a step, and drops the rest."""
@@ -46,7 +47,7 @@ def _command(kind: str, text: str, *, title: str, file: str = "") -> str:
 
 
 def _escaped(text: str, more: str = "") -> str:
-    """Return text that ends no command and begins none."""
+    """Return text that ends no command and begins none, and does nothing to a terminal."""
     for character in f"%\r\n{more}":
         text = text.replace(character, f"%{ord(character):02X}")
-    return text
+    return clipped(text, len(text))

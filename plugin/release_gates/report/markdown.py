@@ -9,6 +9,7 @@ from release_gates.model.release import Release
 from release_gates.report.headline import headline
 from release_gates.report.rows import Row, rows
 from release_gates.report.tally import count
+from release_gates.report.text import clipped
 
 LARGEST_BYTES = 1_000_000
 MOST_ROWS = 200
@@ -29,7 +30,7 @@ def summary(release: Release) -> str:
 
 def plain(text: str) -> str:
     """Return text that Markdown and HTML take as it stands: a sentence may quote what a test printed."""
-    text = " ".join(text.split())[:LONGEST]
+    text = clipped(" ".join(text.split()), LONGEST)
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(character, entity)
     for character in "\\`*_[]!|#~":
