@@ -15,8 +15,10 @@ import msgspec
 import pytest
 
 from fixtures.kubernetes_api import KubernetesApi, kubeconfig
+from fixtures.trading_system.deploy.render import rendered
 from release_gates.errors import MeasurementError
 from release_gates.probes.kubernetes.api import NAMESPACED, OF_CLUSTER, Reader
+from release_gates.probes.kubernetes.documents import read_documents
 from release_gates.probes.kubernetes.live_rules import live_findings
 from release_gates.probes.kubernetes.objects import Deployed, deployed
 from release_gates.probes.kubernetes.settings import LiveCluster
@@ -379,10 +381,8 @@ def test_warnings_of_the_last_minutes_are_findings(changed: dict[str, Any], coun
 
 def test_the_role_that_we_ship_lets_the_gate_read_what_it_reads() -> None:
     from release_gates.probes.kubernetes.rbac import rights_of
-    from release_gates.probes.kubernetes.sources import read_path
 
-    folder = Path(__file__).resolve().parents[4] / "fixtures/trading_system/deploy/kubernetes"
-    found = deployed(list(read_path(folder, "deploy")), namespace="x")
+    found = deployed(read_documents(rendered(DIGEST).encode(), "deploy.yaml"), namespace="x")
     role, of_cluster = (
         found.find(kind, where, "release-gate") for kind, where in (("Role", "trading"), ("ClusterRole", ""))
     )

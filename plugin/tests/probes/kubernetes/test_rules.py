@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from fixtures.trading_system.deploy.render import rendered
 from release_gates.errors import MeasurementError
 from release_gates.probes.kubernetes.assessment import Judgement, judge
 from release_gates.probes.kubernetes.catalogue import RULES
 from release_gates.probes.kubernetes.documents import Document, read_documents
 from release_gates.probes.kubernetes.objects import deployed
 from release_gates.probes.kubernetes.settings import KubernetesSettings
-from release_gates.probes.kubernetes.sources import read_path
 
 REFERENCE = Path(__file__).resolve().parents[4] / "fixtures/trading_system/deploy/kubernetes"
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -54,12 +54,8 @@ POLICY: dict[str, Any] = {
 
 
 def reference() -> list[dict[str, Any]]:
-    documents = []
-    for document in read_path(REFERENCE, "deploy"):
-        documents.append(document.value)
-    text = msgspec.json.encode([*documents, KUBELET]).replace(b"@IMAGE_DIGEST@", DIGEST.encode())
-    found: list[dict[str, Any]] = msgspec.json.decode(text)
-    return found
+    documents = read_documents(rendered(DIGEST).encode(), "deploy.yaml")
+    return [*(one.value for one in documents), KUBELET]
 
 
 GOOD = reference()
