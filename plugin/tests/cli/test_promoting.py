@@ -1,0 +1,131 @@
+"""`promote`, `rollback` and `status` as people call them, with a program that deploys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from plugin.tests.promotion.deploying_place import PROGRAM
+from release_gates.testing import ENVIRONMENTS, GateProject
+
+DEPLOY = """
+[environment.staging.deploy]
+executor = "command"
+timeout = "30 s"
+rollback_within = "60 s"
+[environment.staging.deploy.command]
+run = {run}
+"""
+
+
+class Deployed(GateProject):
+    """A project with a program that deploys into its folder ``place``; nothing is live yet."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.place = root / "place"
+        self.place.mkdir()
+        run = json.dumps([sys.executable, "-S", "-E", str(PROGRAM), str(self.place)])
+        self.write("gates/environments.toml", ENVIRONMENTS + DEPLOY.format(run=run))
+        self.write("suites/test_a.py", 'import pytest\n@pytest.mark.gate("smoke")\ndef test_a(gate): pass\n')
+        self.expect()
+        assert self.cli("first-release", "staging", "--reason", "new venue").status == 0
+
+    def release(self, content: str) -> None:
+        self.candidate(content)
+        assert self.run().status == 0
+        entered = self.cli("promote", "--to", "staging")
+        assert entered.status == 0, entered.output
+
+    def state(self) -> str:
+        """Return a digest of the ledger's events, the environment, and the names of all other files."""
+        files = sorted(path for path in self.root.rglob("*") if path.is_file())
+        names = "\n".join(str(path) for path in files if ".host" not in path.parts)
+        places = [path.read_bytes() for path in files if self.place in path.parents and path.name != "log"]
+        events = self.cli("verify").output
+        return hashlib.sha256("\n".join([names, str(places), events]).encode()).hexdigest()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Deployed:
+    return Deployed(tmp_path)
+
+
+def test_from_the_first_release_to_a_rollback(project: Deployed) -> None:
+    project.release("engine 1")
+    project.candidate("engine 2")
+    assert project.run().status == 0
+    shown = one_screen(project)
+    for sentence in ("engine: ", "1. copy: copies the artifacts", "2. switch: points the proxy at them"):
+        assert sentence in shown
+    assert "none was ever timed here; policy asks for 60 s" in shown
+    assert "whose artifacts are in the store" in shown
+    assert project.cli("promote", "--to", "staging").status == 0
+    told = project.cli("status")
+    assert told.status == 0
+    assert "promoted by tester on" in told.output
+    assert "was read back" in told.output
+    back = project.cli("rollback", "staging", "--reason", "orders were lost")
+    assert back.status == 0
+    assert "the 60 s that policy asks for" in back.output
+    assert "rolled back by tester on" in project.cli("status").output
+    again = project.cli("promote", "--to", "staging")
+    assert (again.status, "[baseline-changed]" in again.output) == (2, True)
+    twice = project.cli("rollback", "staging", "--reason", "once more")
+    assert (twice.status, "[rollback-of-rollback]" in twice.output) == (2, True)
+
+
+def one_screen(project: Deployed) -> str:
+    """Return what a dry run shows; it changes nothing."""
+    before = project.state()
+    shown = project.cli("promote", "--to", "staging", "--dry-run")
+    assert shown.status == 0, shown.output
+    assert project.state() == before
+    assert len(shown.output.splitlines()) <= 24
+    assert max(map(len, shown.output.splitlines())) <= 80
+    return shown.output
+
+
+def test_what_went_wrong_is_told_until_it_is_ended(project: Deployed) -> None:
+    project.release("engine 1")
+    project.candidate("engine 2")
+    assert project.run().status == 0
+    (project.place / "broken").write_text("apply switch\nverify after undo")
+    failed = project.cli("promote", "--to", "staging")
+    assert (failed.status, "[deployment-not-undone]" in failed.output) == (1, True)
+    told = project.cli("--json", "status")
+    [row] = json.loads(told.output)
+    assert told.status == 1
+    assert row["unfinished"].startswith("UNFINISHED: the promotion of engine 1.0.0")
+    assert "`release-gates rollback staging`" in row["unfinished"]
+    assert row["read_back"] == ""  # nobody knows what is live
+    (project.place / "broken").unlink()
+    assert project.cli("rollback", "staging", "--reason", "it failed").status == 0
+    assert project.cli("status").status == 0
+
+
+def test_drift_is_told_and_what_nobody_can_tell_is_no_all_clear(project: Deployed) -> None:
+    project.release("engine 1")
+    (project.place / "proxy").unlink()
+    drifted = project.cli("status")
+    assert drifted.status == 1
+    assert "DRIFT: staging runs nothing, and not" in drifted.output
+    (project.place / "broken").write_text("verify None")
+    unknown = project.cli("status")
+    assert unknown.status == 0
+    assert "nobody can tell whether it is that" in unknown.output
+    assert "DRIFT" not in unknown.output
+
+
+def test_dry_run_refuses_what_promote_would_refuse(project: Deployed) -> None:
+    project.candidate("engine 1")
+    before = project.state()
+    refused = project.cli("promote", "--to", "staging", "--dry-run")
+    assert (refused.status, "[never-measured]" in refused.output) == (2, True)
+    both = project.cli("promote", "--to", "staging", "--dry-run", "--resume")
+    assert both.status == 2
+    assert project.state() == before
