@@ -192,6 +192,20 @@ def test_inside_of_a_container_the_hosts_processes_are_not_seen() -> None:
     assert {each.rule.id for each in report.doubts} == {"HL16", "HL18"}
 
 
+@pytest.mark.parametrize("cut", ["rows", "counts", "columns"])
+def test_interrupts_that_are_not_told_are_no_quiet(cut: str) -> None:
+    path, facts = "/proc/interrupts", reference_facts(NOW)
+    header, *rows = facts.files[path].splitlines()
+    shorter = {
+        "rows": [header],
+        "counts": [header, *(row.replace("1200 ", "", 1) for row in rows)],
+        "columns": [header.replace("CPU5", "    "), *rows],
+    }
+    report = judged(wrote(path, "\n".join(shorter[cut]))(facts))
+    assert {each.rule.id for each in report.doubts} == {"HL17"}
+    assert not report.findings
+
+
 @pytest.mark.parametrize(
     ("text", "rules"),
     [

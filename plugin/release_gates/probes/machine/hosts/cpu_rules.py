@@ -130,6 +130,8 @@ def _arriving(facts: Facts, profile: Profile) -> Iterator[Fault]:
     then, now = (_counts(text) for text in (facts.before.get(INTERRUPTS, ""), facts.text(INTERRUPTS)))
     if missing := wanted - now.keys() | wanted - then.keys():
         raise Undecided(f"{INTERRUPTS} has no column for the CPUs {list_text(missing)}")
+    if not all(counts[cpu] for counts in (then, now) for cpu in wanted):
+        raise Undecided(f"{INTERRUPTS} has no row, and every CPU has a timer")
     most = profile.interrupts_per_s * facts.elapsed_s + 1
     for cpu in sorted(wanted):
         new = {name: count - then[cpu].get(name, 0) for name, count in now[cpu].items()}
@@ -149,9 +151,14 @@ def _counts(text: str) -> Mapping[int, Mapping[str, int]]:
     for row in rows:
         name, _, counts = row.partition(":")
         numbers = counts.split()[: len(columns)]
-        for cpu, count in zip(columns, numbers, strict=False):  # ERR and MIS have one number for all
-            if len(numbers) == len(columns):
-                found[cpu][name.strip()] = whole(count, f"{INTERRUPTS}, {name.strip()[:20]}")
+        if len(numbers) < len(columns) and not name.strip().isdecimal():
+            continue  # ERR and MIS have one number for all
+        if len(numbers) < len(columns):
+            raise Undecided(
+                f"{INTERRUPTS} has {len(numbers)} of {len(columns)} counts of {name.strip()[:20]}"
+            )
+        for cpu, count in zip(columns, numbers, strict=True):
+            found[cpu][name.strip()] = whole(count, f"{INTERRUPTS}, {name.strip()[:20]}")
     return found
 
 

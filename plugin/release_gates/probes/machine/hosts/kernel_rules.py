@@ -97,6 +97,13 @@ def _isolcpus(facts: Facts, profile: Profile) -> Iterator[Fault]:
         yield Fault(place=f"isolcpus of {CMDLINE}", found=given or "not given", expected=expected)
 
 
+def _online(facts: Facts, profile: Profile) -> Iterator[Fault]:
+    """What is switched off disturbs nobody, and runs no engine."""
+    if offline := isolated(profile) - facts.online:
+        place = f"{CPU}/online"
+        yield Fault(place=place, found=f"without {list_text(offline)}", expected="the isolated CPUs too")
+
+
 def _arguments(facts: Facts, profile: Profile) -> Iterator[Fault]:
     given = words(facts)
     if not profile.kernel_arguments:
@@ -227,7 +234,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         partial(_parameter, "rcu_nocbs"),
         partial(_effective, f"{CPU}/nohz_full"),
     ),
-    "HL02": (_isolcpus, partial(_effective, f"{CPU}/isolated")),
+    "HL02": (_isolcpus, _online, partial(_effective, f"{CPU}/isolated")),
     "HL03": (_arguments,),
     "HL04": (_hugepages,),
     "HL05": (equal(f"{KERNEL}/numa_balancing", 0),),
