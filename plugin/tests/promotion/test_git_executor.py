@@ -12,12 +12,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plugin.tests.promotion.deploying_place import laid_out
 from plugin.tests.promotion.deploying_world import candidate, change, check_law, deploy, site, take_back
-from release_gates.errors import DeployError, LiveDiffers
+from plugin.tests.promotion.test_promote import candidate as engine
+from release_gates.errors import DeployError, LiveDiffers, PromotionRefused
 from release_gates.promotion.executors.git import repository as repository_module
 from release_gates.promotion.executors.git.executor import GitExecutor
 from release_gates.promotion.executors.git.kustomization import digests_in, with_digests
 from release_gates.promotion.executors.git.repository import Repository
+from release_gates.promotion.executors.registry import executor_for
 
 OLD, NEW, OTHER = candidate("1.0.0"), candidate("1.1.0"), candidate("9.9.9")
 PATH = "overlays/production/kustomization.yaml"
@@ -65,16 +68,18 @@ def executor(remote: Path, *, url: str = "", timeout_s: float = 60.0, **settings
     return GitExecutor(site(remote.parent, "git", told, timeout_s=timeout_s))
 
 
-def edited_by_somebody(remote: Path, tmp_path: Path, old: str, new: str, path: str = PATH) -> None:
+def edited_by_somebody(
+    remote: Path, tmp_path: Path, old: str, new: str, path: str = PATH, branch: str = "main"
+) -> None:
     """Change a file on the remote, as somebody else would."""
     work = tmp_path / "somebody"
     shutil.rmtree(work, ignore_errors=True)
-    git("clone", "-q", str(remote), str(work), cwd=tmp_path)
+    git("clone", "-q", "-b", branch, str(remote), str(work), cwd=tmp_path)
     text = (work / path).read_text()
     assert old in text
     (work / path).write_text(text.replace(old, new))
     git("commit", "-qam", "by hand", cwd=work)
-    git("push", "-q", "origin", "main", cwd=work)
+    git("push", "-q", "origin", branch, cwd=work)
 
 
 def test_kustomization_keeps_the_law_and_every_other_byte(remote: Path) -> None:
@@ -267,6 +272,36 @@ def test_what_the_remote_says_is_shown_on_one_line(remote: Path) -> None:
         deploy(executor(remote), change(NEW, OLD))
     assert str(error.value).isprintable()
     assert not isinstance(error.value, LiveDiffers)
+
+
+def test_promotion_and_rollback_through_the_ledger(
+    remote: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Policy, ledger and repository agree; what somebody pushes in between is drift, and moves nothing."""
+    place = laid_out(tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    settings = {"repository": "../remote.git", "branch": "deploy/staging"}
+    place.deploy = {"executor": "git", "settings": settings, "env": ()}
+    made = executor_for(place.site)
+    assert made is not None
+    with pytest.raises(PromotionRefused, match=r"DRIFT: .*no candidate is named"):
+        place.enter()
+    deploy(made, change(engine("1"), None))
+    place.enter()
+    assert made.verify(engine("2"))
+    edited_by_somebody(remote, tmp_path, engine("2").digest, 64 * "0", "live.json", branch="deploy/staging")
+    with pytest.raises(DeployError, match="Somebody else changed it"):
+        place.roll_back()
+    edited_by_somebody(remote, tmp_path, 64 * "0", engine("2").digest, "live.json", branch="deploy/staging")
+    place.roll_back()
+    assert made.verify(engine("1"))
+    subjects = git(
+        "log",
+        "--format=%s|%(trailers:key=Requested-by,valueonly,separator=%x2C)",
+        "deploy/staging",
+        cwd=remote,
+    )
+    assert subjects.splitlines()[0] == "deploy(staging): engine 1.1.0|dan"
 
 
 DIGESTS = st.one_of(st.none(), st.sampled_from(["sha256:" + 64 * "a", "sha256:" + 64 * "b"]))

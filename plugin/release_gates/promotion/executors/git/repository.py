@@ -236,7 +236,7 @@ def _environ(author: tuple[str, str], variables: Mapping[str, str]) -> dict[str,
 
 def _address(url: str, root: Path) -> str:
     """Return what git is told: a URL as it is, anything else as a folder."""
-    return url if re.match(r"[a-z]+://", url) else str(root / url)
+    return url if re.match(r"[a-z]+://", url) else str((root / url).absolute())
 
 
 def _said(output: bytes) -> str:
