@@ -291,7 +291,7 @@ def test_the_next_opening_is_open_and_nothing_before_it_is(
     assert found.until is None or not found.closed
     assert found.opens is None or found.closed
     turn = found.opens or found.until or now + AHEAD - MIN
-    between = now + (turn - now) * share
+    between = min(now + (turn - now) * share, turn - datetime.resolution)
     assert bool(look(windows, between, *freezes).closed) is bool(found.closed)
     if found.opens or found.until:
         assert bool(look(windows, turn, *freezes).closed) is not bool(found.closed)
