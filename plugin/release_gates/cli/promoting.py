@@ -104,8 +104,8 @@ def _say_entered(project: Project, event: Event) -> None:
 def _rolled_back(event: Event) -> Iterator[str]:
     fact = event.fact
     if isinstance(fact, DeploymentUndone):
-        yield f"the unfinished deployment to {fact.environment} was taken back, and what was live before was "
-        yield f"read back (event {event.seq})"
+        what = f"the unfinished deployment to {fact.environment} was taken back"
+        yield f"{what}, and what was live before was read back (event {event.seq})"
     elif isinstance(fact, RolledBack):
         yield f"{named(fact.candidate)} is live in {fact.environment} again (event {event.seq})"
         if fact.took_s is not None:

@@ -97,7 +97,7 @@ class DeploymentView:
         if not self.notes:
             return f"{done}; none was begun"
         _, last = self.notes[-1]
-        said = f" ({last.sentence})" if last.stage == "failed" and last.sentence else ""
+        said = f" ({last.sentence.removesuffix('.')})" if last.stage == "failed" and last.sentence else ""
         return f"{done}; last: {last.action} of {last.step} {last.stage}{said}"
 
 

@@ -68,7 +68,7 @@ def test_from_the_first_release_to_a_rollback(project: Deployed) -> None:
     told = project.cli("status")
     assert told.status == 0
     assert "promoted by tester on" in told.output
-    assert "was read back" in told.output
+    assert "read back: staging runs " in told.output
     back = project.cli("rollback", "staging", "--reason", "orders were lost")
     assert back.status == 0
     assert "the 60 s that policy asks for" in back.output

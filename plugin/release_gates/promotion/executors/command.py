@@ -76,7 +76,7 @@ class CommandExecutor:
                 slug="live-differs",
                 hint="Find out who changed it.",
             )
-        return f"{_shown(found)} was read back"
+        return f"{self._site.environment} runs {_shown(found)}"
 
     def _told(self, action: Asked, change: Change, step: Step | None = None) -> dict[str, object]:
         return {
