@@ -7,11 +7,8 @@ from pathlib import Path
 import pytest
 
 from release_gates.errors import PolicyError
-from release_gates.model.deploy_settings import EXECUTORS
 from release_gates.model.deployment import DeployPolicy
 from release_gates.policy.load import load_policy
-from release_gates.promotion.executors.protocol import Site
-from release_gates.promotion.executors.registry import executor_for
 
 GATE = 'schema = 1\n[gate.load]\nowner = "me"\n[gate.load.limits]\n"a.b" = "<= 1 ms"\n'
 WHOLE = """
@@ -46,22 +43,6 @@ def test_what_it_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", [None, "", 'executor = "record"'])
 def test_without_an_executor_the_ledger_alone_says_what_is_live(tmp_path: Path, text: str | None) -> None:
     assert deploy_policy(tmp_path, text) == DeployPolicy(executor="record")
-
-
-EACH = {
-    "command": 'run = ["deploy.py"]',
-    "git": 'repository = "https://example.org/x"\nbranch = "main"\nkustomization = "k.yaml"\nimages = { "r/e" = "image" }',
-    "oci": 'artifact = "image"\nrepository = "registry.example/x"\nlogin = { "registry.example" = "LOGIN" }',
-    "local": 'artifact = "engine"\nlisten = "127.0.0.1:80"\nports = [81, 82]\nhandover = "journal"',
-}
-
-
-@pytest.mark.parametrize("name", sorted(EXECUTORS))
-def test_each_executor_gets_what_policy_says(tmp_path: Path, name: str) -> None:
-    text = f'executor = "{name}"\n[environment.dev.deploy.{name}]\n{EACH[name]}'
-    policy = deploy_policy(tmp_path, text)
-    made = executor_for(Site(root=tmp_path, state=tmp_path / ".gates", environment="dev", policy=policy))
-    assert type(made).__name__ == f"{name.capitalize()}Executor"
 
 
 MISTAKES = [
