@@ -19,6 +19,7 @@ from plugin.tests.probes.kubernetes import test_rules as rules
 from release_gates.errors import MeasurementError
 from release_gates.probes.kubernetes.api import NAMESPACED, OF_CLUSTER, Reader
 from release_gates.probes.kubernetes.assessment import GateKubernetes, Judgement, judge
+from release_gates.probes.kubernetes.catalogue import RULES
 from release_gates.probes.kubernetes.comparing import differences
 from release_gates.probes.kubernetes.documents import Document
 from release_gates.probes.kubernetes.drift import Sides, drift_findings
@@ -57,7 +58,7 @@ def served() -> list[dict[str, Any]]:
             "{}"
         )
         if one["kind"] in STATUS:
-            one["status"] = STATUS[one["kind"]]
+            one["status"] = copy.deepcopy(STATUS[one["kind"]])
         if one["kind"] == "Deployment":
             one["spec"] |= {"replicas": 3, "progressDeadlineSeconds": 600}
         if one["kind"] in {"Deployment", "StatefulSet"}:
@@ -81,7 +82,15 @@ def engine_pod() -> dict[str, Any]:
         "kind": "Pod",
         "metadata": {**metadata, "ownerReferences": [{"apiVersion": "apps/v1", **owner}]},
         "spec": {**template["spec"], "nodeName": "n1"},
-        "status": {key: api.POD["status"][key] for key in ("phase", "conditions")},
+        "status": {
+            **{key: api.POD["status"][key] for key in ("phase", "conditions")},
+            "containerStatuses": [
+                {
+                    **{"name": "engine", "ready": True, "restartCount": 0, "state": {"running": {}}},
+                    **{"image": "x", "imageID": f"x@sha256:{rules.DIGEST}"},
+                }
+            ],
+        },
     }
 
 
@@ -133,7 +142,36 @@ def test_what_runs_as_declared_is_fine() -> None:
     assert (judgement.findings, judgement.undecided) == ((), ())
 
 
+def container_status(live: list[dict[str, Any]]) -> dict[str, Any]:
+    one: dict[str, Any] = found(live, "Pod/trading-engine-0")["status"]["containerStatuses"][0]
+    return one
+
+
+WARNING = {**api.WARNING, "apiVersion": "v1", "kind": "Event", "lastTimestamp": rules.NOW.isoformat()}
 DEFECTS: list[tuple[str, Change, str]] = [
+    (
+        "LV01",
+        lambda live: found(live, rules.ENGINE)["status"].__setitem__("readyReplicas", 0),
+        "readyReplicas is 0, asked for are 1",
+    ),
+    (
+        "LV02",
+        lambda live: container_status(live).__setitem__("restartCount", 1),
+        "container engine was started again 1 times",
+    ),
+    (
+        "LV03",
+        lambda live: container_status(live).__setitem__("imageID", f"x@sha256:{'cd' * 32}"),
+        "container engine runs x@sha256:cdcd",
+    ),
+    ("LV04", lambda live: live.append(WARNING), "BackOff: Back-off restarting"),
+    (
+        "LV05",
+        lambda live: found(live, "HorizontalPodAutoscaler/order-gateway")["status"].__setitem__(
+            "conditions", [api.FINE[0], {"type": "ScalingActive", "status": "False"}]
+        ),
+        "ScalingActive is False",
+    ),
     (
         "LV06",
         lambda live: live.remove(found(live, "ConfigMap/order-gateway")),
@@ -148,13 +186,17 @@ DEFECTS: list[tuple[str, Change, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "change", "text"), DEFECTS, ids=["LV06", "LV07", "LV08"])
+@pytest.mark.parametrize(("rule", "change", "text"), DEFECTS, ids=[one[0] for one in DEFECTS])
 def test_each_defect_is_exactly_its_rule(rule: str, change: Change, text: str) -> None:
     live = served()
     change(live)
     (one,) = judged(live).findings
     assert one.rule == rule
     assert text in str(one)
+
+
+def test_every_rule_for_a_cluster_has_a_defect() -> None:
+    assert [rule for rule, *_ in DEFECTS] == [rule for rule in RULES if rule.startswith("LV")]
 
 
 def of_drift(live: list[dict[str, Any]], declared: list[dict[str, Any]] | None = None) -> list[str]:
