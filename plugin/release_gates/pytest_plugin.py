@@ -8,6 +8,7 @@ OPTIONS = {
     "policy": ("DIR", "folder of the policy (default: gates/ in the root folder)"),
     "candidate": ("FILE", "the release candidate (default: candidate.toml in the root folder)"),
     "ledger": ("URL", "the ledger (default: .gates/ledger.db, created when absent)"),
+    "route": ("NAME", "the route of gates/environments.toml that is asked for (default: normal)"),
     "evidence": ("FILE", "where to write the evidence (default: .gates/evidence/RUN.jsonl)"),
     "lock": ("DIR", "folder of this host's lock, the same for all its users (default: /run/lock, or /tmp)"),
     "lock-timeout": ("TIME", "how long a test of a gate waits for the host (default: 10m)"),

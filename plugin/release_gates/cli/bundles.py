@@ -23,8 +23,8 @@ from release_gates.judge.decide import decide
 from release_gates.ledger.attestations.bundle import Bundle, bad_bundle, packed, read_bundle
 from release_gates.ledger.attestations.checks import Signed, Wanted, check_attestations
 from release_gates.ledger.attestations.files import attestations_of, split_lines
+from release_gates.ledger.bearing import history
 from release_gates.ledger.evidence import evidence_from
-from release_gates.ledger.history import history
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import History
 from release_gates.model.record import canonical, digest
@@ -148,7 +148,9 @@ def checked(made: Bundle, trust: Trust, file: Path) -> Checked:
     if signed.at > datetime.now(UTC):
         raise bad_bundle(file, f"it was signed in the future, at {signed.at}")
     verdict = _decided_again(made, candidate, file)
-    environment = environment_of(policy_from_snapshot(_snapshot(made, file)), verdict.environment)
+    environment = environment_of(
+        policy_from_snapshot(_snapshot(made, file)), verdict.environment, verdict.route_name
+    )
     return Checked(verdict, signed, told(made, verdict, candidate, environment, trust, file))
 
 
@@ -181,7 +183,7 @@ def _check_inputs(
 
 def _again(made: Bundle, verdict: Verdict, past: History, file: Path) -> Verdict:
     policy = policy_from_snapshot(_snapshot(made, file))
-    environment = environment_of(policy, verdict.environment)
+    environment = environment_of(policy, verdict.environment, verdict.route_name)
     return decide(
         environment,
         rules=policy.digest,

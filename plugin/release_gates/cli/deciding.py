@@ -16,12 +16,13 @@ import msgspec
 from msgspec import UNSET
 
 from release_gates.candidate.store import ArtifactStore
-from release_gates.cli.project import Project, environment_of, refusing, width
+from release_gates.cli.project import ROUTE, Project, environment_of, refusing, width
 from release_gates.cli.signing import KEY, run_of, sign_run, signer_for
 from release_gates.errors import EvidenceError, LedgerError
 from release_gates.judge.decide import decide
+from release_gates.ledger.bearing import history
 from release_gates.ledger.evidence import EvidenceWriter, read_evidence
-from release_gates.ledger.history import RunView, history, runs
+from release_gates.ledger.history import RunView, runs
 from release_gates.ledger.opening import told_to_child
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
@@ -43,17 +44,18 @@ from release_gates.session.run import RUN_VARIABLE, Run, new_run_id
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("environment")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
+@ROUTE
 @click.pass_obj
 @refusing
-def run(project: Project, environment: str, pytest_arguments: tuple[str, ...]) -> None:
+def run(project: Project, environment: str, pytest_arguments: tuple[str, ...], route: str) -> None:
     """Run pytest -m gate_ENVIRONMENT from outside; the exit status is that of the committed verdict.
 
     Arguments after -- go to pytest. A pytest that ends without a verdict, however it ends, is a HOLD.
     """
-    started = _prepared(project, environment, project.candidate(), project.candidate_file.parent)
+    started = _prepared(project, environment, route, project.candidate(), project.candidate_file.parent)
     evidence = started.default_evidence()
     started.begin([evidence])
-    status = _pytest(project, environment, started.id, evidence, pytest_arguments)
+    status = _pytest(project, (environment, route), started.id, evidence, pytest_arguments)
     view = _view(project.ledger(), started.id)
     if view.verdict is None:
         closed = _close_unfinished(started, evidence, status)
@@ -78,9 +80,12 @@ def run(project: Project, environment: str, pytest_arguments: tuple[str, ...]) -
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--environment", required=True)
 @click.option("--sign", type=KEY, metavar="KEYFILE", help="Sign the verdict; for a protected job.")
+@ROUTE
 @click.pass_obj
 @refusing
-def decide_files(project: Project, files: tuple[Path, ...], environment: str, sign: Path | None) -> None:
+def decide_files(
+    project: Project, files: tuple[Path, ...], environment: str, sign: Path | None, route: str
+) -> None:
     """Decide on evidence FILES that were measured in parts (pytest --gate-part).
 
     A verdict that is signed at once is not LOCAL, whatever the ledger is.
@@ -95,7 +100,7 @@ def decide_files(project: Project, files: tuple[Path, ...], environment: str, si
             )
     candidate, folder = evidence[0].header.candidate, project.candidate_file.parent
     signer = signer_for(project, environment_of(project.policy(), environment), sign) if sign else None
-    joined = _prepared(project, environment, candidate, folder, signed=signer is not None)
+    joined = _prepared(project, environment, route, candidate, folder, signed=signer is not None)
     joined.begin([file.absolute() for file in files])
     verdict = joined.conclude(evidence)
     if signer is not None:
@@ -157,10 +162,11 @@ def _decided_again(project: Project, ledger: Ledger, view: RunView, verdict: Ver
     policy = policy_from_snapshot(msgspec.json.decode(stored, type=dict[str, str]))
     candidate, environment = view.started.candidate.digest, verdict.environment
     before = [event for event in ledger.events() if event.seq < view.verdict_seq]
+    entry = environment_of(policy, environment, verdict.route_name)
     return decide(
-        environment_of(policy, environment),
+        entry,
         rules=policy.digest,
-        expected=expected_in(policy, environment_of(policy, environment)),
+        expected=expected_in(policy, entry),
         evidence=[read_evidence(project.root / path) for path in view.started.evidence],
         history=history(
             before, candidate=candidate, environment=environment, rules=policy.digest, run=view.started.run
@@ -174,14 +180,20 @@ def _decided_again(project: Project, ledger: Ledger, view: RunView, verdict: Ver
 
 
 def _prepared(
-    project: Project, environment: str, candidate: ReleaseCandidate, folder: Path, *, signed: bool = False
+    project: Project,
+    environment: str,
+    route: str,
+    candidate: ReleaseCandidate,
+    folder: Path,
+    *,
+    signed: bool = False,
 ) -> Run:
     snapshot = project.snapshot()
     policy = policy_from_snapshot(snapshot, folder=project.policy_dir.name)
     return Run(
         policy=policy,
         snapshot=snapshot,
-        environment=environment_of(policy, environment),
+        environment=environment_of(policy, environment, route),
         candidate=candidate,
         ledger=project.ledger(),
         root=project.root,
@@ -193,8 +205,12 @@ def _prepared(
     )
 
 
-def _pytest(project: Project, environment: str, run_id: str, evidence: Path, arguments: Sequence[str]) -> int:
+def _pytest(
+    project: Project, entry: tuple[str, str], run_id: str, evidence: Path, arguments: Sequence[str]
+) -> int:
+    environment, route = entry
     command = [sys.executable, "-m", "pytest", "-m", f"gate_{environment}", "--rootdir", str(project.root)]
+    command += ["--gate-route", route]
     command += ["--gate-policy", str(project.policy_dir), "--gate-candidate", str(project.candidate_file)]
     command += ["--gate-evidence", str(evidence)]
     words, variables = ([], {}) if project.ledger_url is None else told_to_child(project.ledger_url)

@@ -13,7 +13,7 @@ from release_gates.candidate.file import read_candidate
 from release_gates.candidate.keep import keep_candidate
 from release_gates.cli.bundles import PATH, verify_bundle
 from release_gates.cli.exporting import verify_export
-from release_gates.cli.project import Project, environment_of, refusing, width
+from release_gates.cli.project import ROUTE, Project, environment_of, refusing, width
 from release_gates.cli.signing import KEY, answering
 from release_gates.ledger.checkpoint import contradictions
 from release_gates.promotion import promote as promotion
@@ -91,8 +91,8 @@ def verify(
 
     A checkpoint that --gate-checkpoint or GATE_CHECKPOINT names is compared as well.
 
-    With --bundle: check one verdict's complete evidence elsewhere, offline; status 0 for a signed PROMOTE. With
-    --export: check what was written for an audit; status 1 if it says that files are missing.
+    With --bundle: check one verdict's complete evidence elsewhere, offline; status 0 for a signed PROMOTE.
+    With --export: check what was written for an audit; status 1 if it says that files are missing.
     """
     if bundle is not None or export is not None:
         if heads or (bundle and export):
@@ -130,6 +130,7 @@ def verify(
 @click.option("--role", help="For which role, if that person has several.")
 @click.option("--refuse", is_flag=True, help="Say no: nothing moves on this verdict any more.")
 @click.option("--reason", default="", help="Needed for a no.")
+@ROUTE
 @click.pass_obj
 @refusing
 def approve(
@@ -140,13 +141,14 @@ def approve(
     role: str | None,
     refuse: bool,
     reason: str,
+    route: str,
 ) -> None:
     """Say yes, or no, to the candidate's promotion to ENVIRONMENT on its newest verdict, and on no other.
 
     Where LOCAL is not enough and gates/trust.toml names keys, a yes is signed by a person's key.
     """
     policy, candidate, now = project.policy(), project.candidate(), datetime.now(UTC)
-    entry = environment_of(policy, environment)
+    entry = environment_of(policy, environment, route)
     signing = None if file is None else answering(project, entry, file, now=now)
     event = promotion.answer(
         project.ledger(),

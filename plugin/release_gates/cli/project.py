@@ -26,9 +26,11 @@ from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.checkpoint import Noted
 from release_gates.model.gate import EnvironmentPolicy, Policy
+from release_gates.model.route import NORMAL
 from release_gates.model.trust import Trust
 from release_gates.policy.home import OWN, elsewhere, find_root
 from release_gates.policy.load import load_policy, policy_from_snapshot
+from release_gates.policy.routes import on_route
 from release_gates.policy.snapshot import read_snapshot
 from release_gates.policy.trust import FILE, read_keys
 
@@ -117,15 +119,24 @@ class Project:
                 click.echo(shown(line))
 
 
-def environment_of(policy: Policy, name: str) -> EnvironmentPolicy:
-    """Return an environment of the policy by name, or refuse with the names that there are."""
+ROUTE = click.option(
+    "--route",
+    envvar="GATE_ROUTE",
+    default=NORMAL,
+    show_default=True,
+    help="The route of gates/environments.toml that is asked for.",
+)
+
+
+def environment_of(policy: Policy, name: str, route: str = NORMAL) -> EnvironmentPolicy:
+    """Return what an entry asks for on a route, or refuse with the names that there are."""
     environment = policy.environment(name)
     if environment is None:
         known = ", ".join(each.name for each in policy.environments)
         raise PolicyError(
             f"there is no environment '{name}'.", slug="unknown-environment", hint=f"There are: {known}."
         )
-    return environment
+    return on_route(environment, route)
 
 
 def width() -> int:

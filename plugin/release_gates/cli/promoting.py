@@ -12,14 +12,25 @@ import click
 from release_gates.candidate.keep import check_artifacts, keep_candidate
 from release_gates.cli.ledgers import seen_heads
 from release_gates.cli.previewing import preview_lines, timing
-from release_gates.cli.project import Parameters, Project, Result, environment_of, refuse, refusing, width
+from release_gates.cli.project import (
+    ROUTE,
+    Parameters,
+    Project,
+    Result,
+    environment_of,
+    refuse,
+    refusing,
+    width,
+)
 from release_gates.errors import DeployError
 from release_gates.model.event import DeploymentUndone, Event, Promoted, RolledBack
+from release_gates.model.route import BREAK_GLASS
 from release_gates.promotion import promote as promotion
 from release_gates.promotion.deployment import named
 from release_gates.promotion.preview import preview
 from release_gates.promotion.rollback import Wish
 from release_gates.promotion.rollback import rollback as roll_back
+from release_gates.promotion.routes import Emergency
 from release_gates.report.text import wrapped
 from release_gates.session.run import actor
 
@@ -41,10 +52,23 @@ def deploying(command: Callable[Parameters, Result]) -> Callable[Parameters, Res
 @click.option("--to", "environment", required=True, metavar="ENV")
 @click.option("--dry-run", is_flag=True, help="Show what would happen, and change nothing.")
 @click.option("--resume", is_flag=True, help="Go on with the promotion that was interrupted.")
+@ROUTE
+@click.option("--break-glass", is_flag=True, help=f"An emergency: the route {BREAK_GLASS}, with a ticket.")
+@click.option("--ticket", help="Where the emergency is written down.")
+@click.option("--reason", help="Why it is one; the ledger keeps it.")
 @click.pass_obj
 @refusing
 @deploying
-def promote(project: Project, environment: str, dry_run: bool, resume: bool) -> None:
+def promote(
+    project: Project,
+    environment: str,
+    dry_run: bool,
+    resume: bool,
+    route: str,
+    break_glass: bool,
+    ticket: str | None,
+    reason: str | None,
+) -> None:
     """Let the candidate enter ENV; refused unless its newest run is a fresh PROMOTE.
 
     Exit status: 0 once it is live and was read back, 1 where a step failed (the sentence says what is live
@@ -54,14 +78,15 @@ def promote(project: Project, environment: str, dry_run: bool, resume: bool) -> 
         raise click.UsageError("--dry-run is of a promotion that has not begun.")
     project.check_policy(environment)
     policy, candidate = project.policy(), project.candidate()
-    entry, folder = environment_of(policy, environment), project.candidate_file.parent
+    entry = environment_of(policy, environment, BREAK_GLASS if break_glass else route)
+    folder = project.candidate_file.parent
     if dry_run:
         check_artifacts(candidate, folder)
     else:
         keep_candidate(candidate, folder, project.state)
     ledger, now, heads = project.ledger(), _now(), seen_heads(project)
     facts: dict[str, Any] = {"environment": entry, "candidate": candidate, "by": actor()}
-    facts |= {"root": project.root, "heads": heads}
+    facts |= {"root": project.root, "heads": heads, "emergency": _emergency(ticket, reason)}
     if resume:
         _say_entered(project, promotion.resume(ledger, **facts, clock=_now))
         return
@@ -91,11 +116,21 @@ def rollback(project: Project, environment: str, reason: str) -> None:
     project.say(event, [line for text in _rolled_back(event) for line in wrapped(text, width())])
 
 
+def _emergency(ticket: str | None, reason: str | None) -> Emergency | None:
+    if ticket is None and reason is None:
+        return None
+    return Emergency(ticket=ticket or "", reason=reason or "")
+
+
 def _say_entered(project: Project, event: Event) -> None:
     fact = event.fact
     if not isinstance(fact, Promoted):
         raise TypeError(f"a promotion ended by {type(fact).__name__}")
     lines = [f"{named(fact.candidate)} is live in {fact.environment} (event {event.seq})"]
+    if fact.route:
+        hours = (fact.full_within_s or 0.0) / 3600
+        sentence = f"on route {fact.route}: the normal route has to pass for these digests within {hours:g} h"
+        lines += [click.style(line, fg="red") for line in wrapped(sentence, width())]
     if fact.observed:
         lines += wrapped(f"promoted under observation, would have been held: {fact.observed}", width())
     project.say(event, lines)

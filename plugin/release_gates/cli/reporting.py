@@ -20,6 +20,7 @@ from release_gates.cli.webhook import WEBHOOK, post
 from release_gates.errors import GateError, LedgerError, PolicyError
 from release_gates.ledger.history import RunView, live_in, runs
 from release_gates.ledger.observations import observations
+from release_gates.ledger.owed import owed
 from release_gates.model.event import Event, RunStarted
 from release_gates.model.release import Release
 from release_gates.policy.grammar import parse_duration_s
@@ -217,21 +218,23 @@ def _stands(project: Project, events: tuple[Event, ...], view: RunView, *, local
         return f"This run was invalidated: {view.invalidated}"
     if view.verdict is None or not (view.verdict.promotes or view.observed):
         return ""
+    name, now = view.started.environment, datetime.now(UTC)
     try:
         policy = project.policy()
         run, _ = check_promotion(
             events,
-            environment=environment_of(policy, view.started.environment),
+            environment=environment_of(policy, name, view.route_name),
             candidate=view.started.candidate,
             rules=policy.digest,
-            now=datetime.now(UTC),
+            now=now,
             root=project.root,
             local=local,
             noted=project.noted(),
         )
     except GateError as error:
         if error.slug == "already-live":
-            return ""  # the last of all checks: nothing else speaks against it, and the report says so
+            debt = owed(events, name)  # nothing else speaks against it, and the report says that it is live
+            return debt.sentence(now) if debt else ""
         return f"`release-gates promote` refuses now: {error}"
     if run.started.run != view.started.run:
         return f"A newer run of this candidate counts instead: {run.started.run}"

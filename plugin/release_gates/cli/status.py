@@ -15,6 +15,7 @@ from release_gates.cli.standing_live import LiveTold, told_live
 from release_gates.cli.waivers import standing
 from release_gates.errors import PromotionRefused
 from release_gates.ledger.history import RunView, live_in, live_since, runs
+from release_gates.ledger.owed import owed
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Event, Promoted
 from release_gates.model.gate import EnvironmentPolicy, observed
@@ -41,13 +42,14 @@ def status(project: Project) -> None:
         row["mode"] = _mode(environment, now)
         row["approvals"] = _approvals(environment, events, now)
         row["soak"], row["window"] = _soak(environment, events, now), window_sentence(environment, now)
+        row["owed"] = _owed(environment.name, events, now)
         live = told_live(environment, events, project.root)
         row |= {**live._asdict(), "wrong": live.wrong}
         wrong |= live.wrong
         waived = standing(policy, environment, now)
         rows.append({**row, "gates": gates, "waivers": waived})
         lines.append(f"{environment.name}: live is {row['live']}")
-        lines.extend(click.style(line, fg="red") for line in _wrong(live))
+        lines.extend(click.style(line, fg="red") for line in _red(live, str(row["owed"])))
         for text in (
             *filter(None, (live.how, "" if live.drift else live.read_back, row["promoted"], row["mode"])),
             row["newest"],
@@ -61,9 +63,15 @@ def status(project: Project) -> None:
         sys.exit(1)
 
 
-def _wrong(live: LiveTold) -> list[str]:
-    texts = (live.unfinished, live.read_back if live.drift else "")
+def _red(live: LiveTold, owes: str) -> list[str]:
+    texts = (live.unfinished, live.read_back if live.drift else "", owes)
     return [line for text in texts if text for line in wrapped(text, width(), "  ")]
+
+
+def _owed(environment: str, events: Sequence[Event], now: datetime) -> str:
+    """Return what the route of what is live left open; "" where nothing is."""
+    debt = owed(events, environment)
+    return debt.sentence(now) if debt else ""
 
 
 def _status(environment: str, events: Sequence[Event]) -> dict[str, object]:

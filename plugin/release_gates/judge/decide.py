@@ -15,6 +15,7 @@ from release_gates.model.evidence import Evidence, Source
 from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.record import digest
+from release_gates.model.route import BREAK_GLASS, NORMAL
 from release_gates.model.verdict import CandidateName, GateJudgement, Inputs, Reason, Verdict, first_of
 from release_gates.model.waiver import Waiver
 
@@ -40,8 +41,11 @@ def decide(
     against promotion; what it would have given stands beside. An entry that is only observed is decided as if
     it were enforced. ``waivers`` are all that the policy has; what one covers is WAIVED, never better.
     ``elsewhere`` is the folder of a policy that is not the project's own: then the verdict is LOCAL, too.
+    ``environment`` is the entry as one route asks for it; on the route of an emergency no waiver counts.
     """
     candidate = evidence[0].header.candidate
+    if environment.route_name == BREAK_GLASS:
+        waivers = ()
     gates = tuple(
         judge_gate(
             spec,
@@ -61,6 +65,7 @@ def decide(
         *_another_baseline(environment, evidence, history),
         *(() if entry_observed else _nothing_enforced(environment, gates)),
         *_history_reasons(environment, history),
+        *_left_out_failures(environment, history),
         *_local_reasons(environment, local, elsewhere),
         *_gate_reasons(enforced),
     )
@@ -69,7 +74,9 @@ def decide(
     return Verdict(
         verdict="HOLD" if reasons else "PROMOTE",
         kind="broken" if broken else "not proven" if reasons else "",
-        because=_sentence(reasons, enforced) + _beside(would_hold, len(gates) - len(enforced)),
+        because=_sentence(reasons, enforced)
+        + _beside(would_hold, len(gates) - len(enforced))
+        + _unproven(environment),
         environment=environment.name,
         candidate=CandidateName(
             name=candidate.name, version=candidate.version, commit=candidate.commit, digest=candidate.digest
@@ -77,6 +84,8 @@ def decide(
         run=run,
         local=local or bool(elsewhere),
         elsewhere=elsewhere or UNSET,
+        route=environment.route.name if environment.route else UNSET,
+        left_out=environment.left_out if environment.route else UNSET,
         attempt=len(history.unproven_runs) + 1,
         attempts_allowed=environment.attempts,
         decided=now,
@@ -123,8 +132,31 @@ def _run_reasons(
     if not evidence[0].header.candidate.artifacts:
         yield _open("the candidate has no artifact, so nothing is identified")
     for part in evidence:
+        yield from _another_route(environment, part)
         yield from _part_reasons(rules, part, now)
     yield from _copied_sources(evidence)
+
+
+def _another_route(environment: EnvironmentPolicy, part: Evidence) -> Iterator[Reason]:
+    measured = NORMAL if part.header.route is UNSET else part.header.route
+    if measured != environment.route_name:
+        yield _open(
+            f"run {part.header.run} was measured for the route {measured}, not for {environment.route_name}"
+        )
+
+
+def _left_out_failures(environment: EnvironmentPolicy, history: History) -> Iterator[Reason]:
+    """What a route does not ask for may be unproven, but not known to be broken; an emergency may."""
+    if environment.route_name == BREAK_GLASS:
+        return
+    for failure in history.failures:
+        if failure.gate in environment.left_out:
+            yield Reason(
+                outcome=Outcome.FAIL,
+                sentence=f"failed in run {failure.run}, and this route does not ask again: {failure.because}",
+                gate=failure.gate,
+                test=failure.test,
+            )
 
 
 def _nothing_enforced(environment: EnvironmentPolicy, gates: Sequence[GateJudgement]) -> Iterator[Reason]:
@@ -236,6 +268,13 @@ def _sentence(reasons: Sequence[Reason], gates: Sequence[GateJudgement]) -> str:
             f"{_count(limits, 'limit')} measured{_attested(gates)} and {broken}"
         )
     return first_of(reasons)
+
+
+def _unproven(environment: EnvironmentPolicy) -> str:
+    """Return what a route leaves open, "" where it asks for everything."""
+    if not environment.left_out:
+        return ""
+    return f"; left unproven on route {environment.route_name}: {', '.join(environment.left_out)}"
 
 
 def _attested(gates: Sequence[GateJudgement]) -> str:

@@ -1,4 +1,4 @@
-"""What the events say: what is live, which runs there were, and what bears on one decision.
+"""What the events say: what is live, which runs there were, and what failed.
 
 Read so that no event can hide a FAIL or lend a PROMOTE: a verdict counts for the run, environment, digests
 and rules that it names and for no other; of two verdicts of one run the worse counts; an invalidation by the
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import takewhile
 
 from msgspec import UNSET, structs
 
@@ -20,7 +19,6 @@ from release_gates.model.event import (
     Fact,
     FirstRelease,
     GateFailed,
-    History,
     Live,
     PriorFailure,
     Promoted,
@@ -32,6 +30,7 @@ from release_gates.model.event import (
 )
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.person import same_person
+from release_gates.model.route import NORMAL
 from release_gates.model.verdict import GateJudgement, LimitJudgement, TestProblem, Verdict, own_words
 
 ITS_OWN = "pytest"
@@ -52,6 +51,11 @@ class RunView:
     """The last event by which somebody else invalidated it: FAILs up to there do not count; 0 for none."""
 
     @property
+    def route_name(self) -> str:
+        """The route that it is for."""
+        return NORMAL if self.started.route is UNSET else self.started.route
+
+    @property
     def promotes(self) -> bool:
         """Whether this run stands for a PROMOTE."""
         return self.verdict is not None and self.verdict.promotes and not self.invalidated
@@ -60,32 +64,6 @@ class RunView:
     def observed(self) -> bool:
         """Whether the whole entry was only observed: by its verdict, or as it began while it has none."""
         return self.verdict.is_observed if self.verdict is not None else self.started.mode == "observe"
-
-
-def history(events: Iterable[Event], *, candidate: str, environment: str, rules: str, run: str) -> History:
-    """Return what bears on deciding ``run``: the live build, earlier FAILs, earlier runs that proved nothing.
-
-    FAILs count for the same artifact digests and environment under any rules; unproven runs are those that
-    started before, under the same rules. Runs that somebody else invalidated count for neither, nor does what
-    was only observed.
-    """
-    known = list(events)
-    return History(
-        live=live_in(known, environment),
-        failures=tuple(
-            failure
-            for _, failure in failures(known, candidate=candidate, environment=environment)
-            if failure.run != run
-        ),
-        unproven_runs=tuple(
-            view.started.run
-            for view in _before(runs(known), run)
-            if view.started.environment == environment
-            and view.started.candidate.digest == candidate
-            and view.started.rules == rules
-            and not (view.promotes or view.forgiven or view.observed)
-        ),
-    )
 
 
 def live_in(events: Iterable[Event], environment: str) -> Live | None:
@@ -158,10 +136,6 @@ def _parts(events: Sequence[Event], failure: PriorFailure) -> tuple[ShortPart, .
     return tuple(part for part in ends[0].short if part.gate == failure.gate)
 
 
-def _before(views: Sequence[RunView], run: str) -> Iterator[RunView]:
-    return takewhile(lambda view: view.started.run != run, views)
-
-
 def _view(
     event: Event,
     started: RunStarted,
@@ -189,11 +163,13 @@ def _standing(verdict: Verdict) -> tuple[bool, bool]:
 
 
 def _is_about(verdict: Verdict, started: RunStarted) -> bool:
-    return (verdict.run, verdict.environment, verdict.candidate.digest, verdict.inputs.rules) == (
+    about = (verdict.run, verdict.environment, verdict.candidate.digest, verdict.inputs.rules, verdict.route)
+    return about == (
         started.run,
         started.environment,
         started.candidate.digest,
         started.rules,
+        started.route,
     )
 
 

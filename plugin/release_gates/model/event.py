@@ -28,6 +28,8 @@ class RunStarted(Record, frozen=True, kw_only=True, tag_field="kind", tag="run_s
     """Evidence files, relative to the root folder where they lie in it."""
     mode: Literal["observe"] | UnsetType = UNSET
     """Set where the whole entry was only observed when the run began: it uses up no attempt."""
+    route: str | UnsetType = UNSET
+    """Set where the run is for another route than the normal one."""
 
 
 class GateFailed(Record, frozen=True, kw_only=True, tag_field="kind", tag="gate_failed"):
@@ -98,6 +100,13 @@ class Promoted(Record, frozen=True, kw_only=True, tag_field="kind", tag="promote
     """Set where the entry, or one of its gates, was only observed: what would have held, "" for nothing."""
     deployment: str | UnsetType = UNSET
     """The deployment that this ends, where an executor carried the candidate."""
+    route: str | UnsetType = UNSET
+    """The route on which it entered, left out for the normal one."""
+    full_within_s: float | UnsetType = UNSET
+    """Seconds within which the normal route has to pass for the same digests; set where ``route`` is."""
+    ticket: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    """Where and why somebody called it an emergency; both set where the glass was broken."""
 
 
 class DeploymentStarted(Record, frozen=True, kw_only=True, tag_field="kind", tag="deployment_started"):

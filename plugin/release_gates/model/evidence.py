@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from msgspec import UNSET, UnsetType
+
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.measurement import Attachment, Measurement
 from release_gates.model.outcome import Outcome
@@ -61,6 +63,8 @@ class RunHeader(Record, frozen=True, kw_only=True, tag_field="record", tag="run"
     plugins: tuple[str, ...]
     started: datetime
     sources: tuple[Source, ...] = ()
+    route: str | UnsetType = UNSET
+    """The route that it was measured for, left out for the normal one."""
 
 
 class TestRecord(Record, frozen=True, kw_only=True, tag_field="record", tag="test", omit_defaults=True):

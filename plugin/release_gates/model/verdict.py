@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.record import SCHEMA, Record
+from release_gates.model.route import NORMAL
 from release_gates.model.waiver import Waived, WaiverUse
 
 
@@ -171,6 +172,10 @@ class Verdict(Record, frozen=True, kw_only=True):
     waivers: tuple[WaiverUse, ...] | UnsetType = UNSET
     elsewhere: str | UnsetType = UNSET
     """The folder of a policy that is not the project's own, which makes a verdict LOCAL."""
+    route: str | UnsetType = UNSET
+    """The route that it is for, left out for the normal one: on no other does it let anything in."""
+    left_out: tuple[str, ...] | UnsetType = UNSET
+    """The gates that the route does not ask for, set where ``route`` is."""
 
     @property
     def why_local(self) -> str:
@@ -178,6 +183,11 @@ class Verdict(Record, frozen=True, kw_only=True):
         if self.elsewhere is not UNSET:
             return f"the policy is from elsewhere, {self.elsewhere}"
         return "the ledger is unsigned" if self.local else ""
+
+    @property
+    def route_name(self) -> str:
+        """The route that it is for."""
+        return NORMAL if self.route is UNSET else self.route
 
     @property
     def promotes(self) -> bool:
@@ -213,4 +223,6 @@ class Verdict(Record, frozen=True, kw_only=True):
         title = f"{self.verdict} ({self.kind})" if self.kind else self.verdict
         if needed := len(self.needed_waivers) if self.promotes else 0:
             title = f"{title} with {needed} waiver{'' if needed == 1 else 's'}"
+        if self.route is not UNSET:
+            title = f"{title} on route {self.route}"
         return f"WOULD {title}, observed" if self.is_observed else title

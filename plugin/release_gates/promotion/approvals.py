@@ -12,9 +12,9 @@ from msgspec import UNSET, structs
 from release_gates.errors import PromotionRefused, TrustError
 from release_gates.ledger.attestations.approvals import check_approval
 from release_gates.ledger.history import RunView
+from release_gates.model.approval import AskedRole
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Approved, Event
-from release_gates.model.approval import AskedRole
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.person import may_be_same
 from release_gates.model.record import digest

@@ -10,8 +10,8 @@ from pathlib import Path
 from msgspec import UNSET, UnsetType
 
 from release_gates.errors import PromotionRefused
-from release_gates.ledger.deployments import live_candidate
-from release_gates.ledger.history import RunView
+from release_gates.ledger.deployments import live_candidate, unfinished
+from release_gates.ledger.history import RunView, runs
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.deployment import Change
@@ -24,6 +24,7 @@ from release_gates.promotion.deploying import deploy, resume
 from release_gates.promotion.deployment import Clock, Desk
 from release_gates.promotion.executors.protocol import Site
 from release_gates.promotion.executors.registry import executor_for
+from release_gates.promotion.routes import Emergency, check_route
 from release_gates.promotion.taking import check_nobody_deploys, new_name
 
 Checked = Callable[[Sequence[Event]], tuple[RunView, Verdict]]
@@ -38,6 +39,7 @@ class Entry:
     candidate: ReleaseCandidate
     by: str
     root: Path
+    emergency: Emergency | None = None
 
     @property
     def site(self) -> Site:
@@ -68,6 +70,10 @@ class Entry:
             by=self.by,
             observed=_observed(verdict),
             deployment=deployment,
+            route=self.environment.route.name if self.environment.route else UNSET,
+            full_within_s=self.environment.route.full_within_s if self.environment.route else UNSET,
+            ticket=self.emergency.ticket.strip() if self.emergency else UNSET,
+            reason=self.emergency.reason.strip() if self.emergency else UNSET,
         )
 
     def ends(self, events: Sequence[Event], change: Change) -> Promoted:
@@ -107,6 +113,10 @@ def resume_entry(ledger: Ledger, entry: Entry, *, clock: Clock) -> Event:
 
     It is taken back instead where a gate failed since then, its run was invalidated, or somebody said no.
     """
+    events, name = tuple(ledger.events()), entry.environment.name
+    view = unfinished(events, name)
+    for run in (each for each in runs(events) if view and each.started.run == view.started.run):
+        check_route(run, entry.environment)
     return resume(
         desk_of(ledger, entry.environment, entry.root, clock=clock), entry.candidate, entry.ends, by=entry.by
     )

@@ -30,6 +30,7 @@ from release_gates.promotion.checks import (
 from release_gates.promotion.deployment import Clock
 from release_gates.promotion.entering import Checked, Entry, enter, resume_entry
 from release_gates.promotion.noted import check_noted
+from release_gates.promotion.routes import Emergency, check_emergency, check_nothing_owed, check_route
 from release_gates.promotion.soak import check_soak
 from release_gates.promotion.taking import check_nobody_deploys
 from release_gates.promotion.windows import check_window
@@ -46,6 +47,7 @@ def promote(
     root: Path,
     heads: Sequence[str] = (),
     noted: Noted | None = None,
+    emergency: Emergency | None = None,
     clock: Clock | None = None,
 ) -> Event:
     """Let a candidate enter an environment, or refuse by ``PromotionRefused``.
@@ -54,6 +56,7 @@ def promote(
     evidence that it was decided on has to be unchanged. Where the whole entry is only observed a HOLD stops
     nothing; the event says so, and what would have held. Checked and appended with nobody in between.
     ``heads`` are digests of the ledger that were seen earlier, ``noted`` is its checkpoint, if one is named;
+    ``emergency`` is given exactly where the route is that of one;
     ``root`` is where evidence paths begin. ``clock`` tells the times of a deployment's steps; None: ``now``.
     """
     entry, checked = asked(
@@ -66,6 +69,7 @@ def promote(
         root=root,
         heads=heads,
         noted=noted,
+        emergency=emergency,
     )
     return enter(ledger, entry, checked, clock=clock or (lambda: now))
 
@@ -81,9 +85,11 @@ def asked(
     root: Path,
     heads: Sequence[str] = (),
     noted: Noted | None = None,
+    emergency: Emergency | None = None,
 ) -> tuple[Entry, Checked]:
     """Return who asks for which entry, and what allows it; a ledger that is damaged allows nothing."""
     _check_by(by)
+    check_emergency(environment, emergency)
     check_candidate(candidate)
     _check_whole(ledger, heads)
 
@@ -99,7 +105,8 @@ def asked(
             noted=noted,
         )
 
-    return Entry(environment=environment, candidate=candidate, by=by.strip(), root=root), checked
+    entry = Entry(environment=environment, candidate=candidate, by=by.strip(), root=root, emergency=emergency)
+    return entry, checked
 
 
 def resume(
@@ -111,11 +118,13 @@ def resume(
     clock: Clock,
     root: Path,
     heads: Sequence[str] = (),
+    emergency: Emergency | None = None,
 ) -> Event:
     """Go on with the unfinished promotion of exactly this candidate; taken back where it failed since."""
     _check_by(by)
+    check_emergency(environment, emergency)
     _check_whole(ledger, heads)
-    entry = Entry(environment=environment, candidate=candidate, by=by.strip(), root=root)
+    entry = Entry(environment=environment, candidate=candidate, by=by.strip(), root=root, emergency=emergency)
     return resume_entry(ledger, entry, clock=clock)
 
 
@@ -168,12 +177,14 @@ def check_ready(
 ) -> tuple[RunView, Verdict]:
     """Return the run and its verdict to which people may say yes now: all but their approvals is there."""
     run = newest_run(runs(events), environment.name, candidate, rules)
+    check_route(run, environment)
     verdict = check_verdict(run, environment, now=now, local=local and not asks_signature(environment))
     check_signature(run, verdict, environment, root, now=now)
     check_rules_approved(run, verdict, environment, root, now=now)
     check_no_failure(events, run, candidate, environment.name)
     check_evidence(run, verdict, root)
     check_live(events, run, candidate, environment.name)
+    check_nothing_owed(events, environment.name, now=now)
     return run, verdict
 
 

@@ -12,7 +12,9 @@ from release_gates import TOOL
 from release_gates.candidate.file import read_candidate
 from release_gates.errors import GateError, PolicyError
 from release_gates.model.gate import EnvironmentPolicy, Policy
+from release_gates.model.route import NORMAL
 from release_gates.policy.load import policy_from_snapshot
+from release_gates.policy.routes import on_route
 from release_gates.policy.snapshot import in_full, read_snapshot, snapshot_digest
 from release_gates.session.briefing import BRIEFING, Briefing
 from release_gates.session.departures import Telling
@@ -22,7 +24,7 @@ from release_gates.session.expression import PREFIX, deciding_environments
 from release_gates.session.judging import Judging
 from release_gates.session.marks import LEFT_OUT, LEFT_OUT_KEY, REFUSED, Marks
 from release_gates.session.selecting import takes_everything
-from release_gates.session.settings import path_setting, policy_folder
+from release_gates.session.settings import path_setting, policy_folder, setting
 from release_gates.session.terminal import Showing
 from release_gates.session.timings import FIXTURE, Timings
 from release_gates.session.turns import Turns
@@ -50,6 +52,7 @@ def _activate_controller(config: pytest.Config) -> None:
     briefing = Briefing(
         policy=policy,
         environment=environment.name if environment else "",
+        route=environment.route_name if environment else NORMAL,
         candidate=None,
         live=None,
         root=str(config.rootpath),
@@ -142,7 +145,9 @@ def _environment(config: pytest.Config, policy: Policy) -> EnvironmentPolicy | N
             slug="two-environments",
             hint="Run pytest once for each.",
         )
-    return policy.environment(decided[0]) if decided else None
+    environment = policy.environment(decided[0]) if decided else None
+    route, _ = setting(config, "route")
+    return on_route(environment, NORMAL if route is None else route) if environment else None
 
 
 def _with_candidate_if_any(config: pytest.Config, briefing: Briefing) -> Briefing:

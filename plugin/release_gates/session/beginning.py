@@ -11,8 +11,8 @@ import pytest
 from release_gates.candidate.file import read_candidate
 from release_gates.errors import GateError
 from release_gates.ledger.durations import durations
-from release_gates.ledger.history import live_in
 from release_gates.ledger.opening import open_ledger
+from release_gates.ledger.owed import compared_with
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.policy.selection import expected_in
 from release_gates.session.briefing import Briefing
@@ -79,7 +79,7 @@ def _deciding(
         part=config.option.gate_part,
     )
     events = tuple(ledger.events())
-    live = live_in(events, environment.name)
+    live = compared_with(events, environment.name, candidate.digest)
     asked = {gate.name for gate in environment.gates}
     expected = {
         gate: tests for gate, tests in expected_in(briefing.policy, environment).items() if gate in asked

@@ -11,15 +11,18 @@ from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Live
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
 from release_gates.model.record import Record
+from release_gates.model.route import NORMAL
+from release_gates.policy.routes import on_route
 
 BRIEFING = pytest.StashKey["Briefing"]()
 
 
 class Briefing(Record, frozen=True, kw_only=True):
-    """Policy, the environment being decided ("" for none), the candidate, and what is live there."""
+    """Policy, environment ("" where none is decided) and route, the candidate, what is live there."""
 
     policy: Policy
     environment: str
+    route: str = NORMAL
     candidate: ReleaseCandidate | None
     live: Live | None
     root: str
@@ -31,8 +34,9 @@ class Briefing(Record, frozen=True, kw_only=True):
 
     @property
     def deciding(self) -> EnvironmentPolicy | None:
-        """The policy of the environment being decided, or None."""
-        return self.policy.environment(self.environment) if self.environment else None
+        """What the environment being decided asks for on its route, or None."""
+        environment = self.policy.environment(self.environment) if self.environment else None
+        return on_route(environment, self.route) if environment else None
 
     @property
     def state(self) -> Path:

@@ -52,7 +52,7 @@ class Marks:
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> Generator[None, object, object]:
         """Mark before anybody selects; then leave out what only a decision may run."""
-        derived = _derived(self._briefing.policy)
+        derived = _derived(self._briefing)
         mistakes = [mistake for item in items for mistake in self._mark(item, derived)]
         if not session.testsfailed:
             mistakes += self._nothing_selected(config, items)
@@ -137,14 +137,19 @@ def _belongs(item: pytest.Item, gate: str) -> None:
     item.user_properties.append((GATE_PROPERTY, gate))
 
 
-def _derived(policy: Policy) -> Derived:
+def _derived(briefing: Briefing) -> Derived:
+    """Return the marks of each gate; those that the decided entry's route leaves out do not guard it."""
+    decided = briefing.deciding
+    asking = [
+        decided if decided and each.name == decided.name else each for each in briefing.policy.environments
+    ]
     return {
         name: {
             environment.name: getattr(pytest.mark, PREFIX + environment.name)(gate=name)
-            for environment in policy.environments
+            for environment in asking
             if environment.gate(name)
         }
-        for name in policy.gate_names()
+        for name in briefing.policy.gate_names()
     }
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET
 
 from release_gates.candidate.store import ArtifactStore
 from release_gates.errors import GateError
@@ -21,13 +22,14 @@ from release_gates.ledger.history import RunView, live_in, runs
 from release_gates.ledger.measured import read_measured
 from release_gates.model.event import Event, RunStarted
 from release_gates.model.evidence import Evidence, TestRecord
-from release_gates.model.gate import GateSpec, Policy
+from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
 from release_gates.model.limit import LimitRule
 from release_gates.model.measurement import Measurement
 from release_gates.model.outcome import worst
 from release_gates.model.release import Interval, JudgedLimit, PastRun, PastValue, Release, Rung
 from release_gates.model.verdict import GateJudgement, LimitJudgement, Verdict
 from release_gates.policy.load import policy_from_snapshot
+from release_gates.policy.routes import on_route
 from release_gates.policy.selection import expected_in
 from release_gates.session.changes import changes_since
 
@@ -54,7 +56,7 @@ def release_of(
     """
     started, verdict = view.started, view.verdict
     policy, notes = _policy(started.rules, root)
-    entry = policy.environment(started.environment) if policy else None
+    entry = _entry(policy, started) if policy else None
     evidence, unread = _evidence(view, root, every_test=every_test)
     known = runs(events)
     own = [each for each in known if each.started.environment == started.environment]
@@ -90,6 +92,13 @@ def _is_live(events: Sequence[Event], started: RunStarted) -> bool:
     return (
         live is not None and live.candidate is not None and live.candidate.digest == started.candidate.digest
     )
+
+
+def _entry(policy: Policy, started: RunStarted) -> EnvironmentPolicy | None:
+    environment = policy.environment(started.environment)
+    if environment is None or started.route is UNSET:
+        return environment
+    return on_route(environment, started.route)
 
 
 def _policy(rules: str, root: Path) -> tuple[Policy | None, tuple[str, ...]]:

@@ -17,8 +17,9 @@ from release_gates.errors import GateError, LedgerError
 from release_gates.host.facts import host_facts
 from release_gates.judge.decide import decide, short_parts
 from release_gates.judge.gates import own_outcome
+from release_gates.ledger.bearing import history
 from release_gates.ledger.evidence import EvidenceWriter
-from release_gates.ledger.history import ITS_OWN, history, runs
+from release_gates.ledger.history import ITS_OWN, runs
 from release_gates.ledger.opening import without_passwords
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
@@ -27,6 +28,7 @@ from release_gates.model.evidence import Evidence, RunHeader, Source, TestRecord
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy, observed
 from release_gates.model.outcome import Outcome
 from release_gates.model.record import canonical
+from release_gates.model.route import NORMAL
 from release_gates.model.verdict import Verdict
 from release_gates.policy.measuring import changed_names
 from release_gates.policy.selection import expected_in
@@ -52,9 +54,10 @@ def actor() -> str:
     return os.environ.get("GATE_ACTOR") or getpass.getuser()
 
 
-def begun_for(started: RunStarted) -> tuple[str, str, str]:
-    """Return what a run is about: environment, candidate digest, rules digest."""
-    return started.environment, started.candidate.digest, started.rules
+def begun_for(started: RunStarted) -> tuple[str, str, str, str]:
+    """Return what a run is about: environment, route, candidate digest, rules digest."""
+    route = NORMAL if started.route is UNSET else started.route
+    return started.environment, route, started.candidate.digest, started.rules
 
 
 def header_of(
@@ -79,6 +82,7 @@ def header_of(
         plugins=tuple(plugins),
         started=datetime.now(UTC),
         sources=tuple(sources),
+        route=environment.route.name if environment.route else UNSET,
     )
 
 
@@ -143,6 +147,7 @@ class Run:
             actor=actor(),
             evidence=tuple(self._relative(path) for path in evidence),
             mode="observe" if observed(self._environment, now) else UNSET,
+            route=self._environment.route.name if self._environment.route else UNSET,
         )
         self._ledger.append(started, at=now)
 
@@ -235,7 +240,8 @@ class Run:
         """Refuse to join a run that the ledger does not know as just begun for exactly this."""
         events = tuple(self._ledger.events())
         view = next((view for view in runs(events) if view.started.run == self.id), None)
-        asked = (self._environment.name, self._candidate.digest, self._policy.digest)
+        entry = self._environment
+        asked = (entry.name, entry.route_name, self._candidate.digest, self._policy.digest)
         failed = any(isinstance(event.fact, GateFailed) and event.fact.run == self.id for event in events)
         if (
             view is None

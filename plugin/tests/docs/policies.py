@@ -65,10 +65,15 @@ def completed(file: str, text: str, document: dict[str, Any]) -> str:
 
 
 def _asked(document: dict[str, Any]) -> Iterator[str]:
-    """Yield the gates that waivers and defects are about, with the limit of a waiver."""
+    """Yield the gates that waivers, defects and routes are about, with the limit of a waiver."""
     for each in (*document.get("waiver", {}).values(), *document.get("defect", {}).values()):
         limit = f'limits = {{ "{each["limit"]}" = "<= 500 ms" }}\n' if "limit" in each else ""
         yield f'[gate.{each["gate"]}]\nowner = "o"\n{limit}'
+    for environment in document.get("environment", {}).values():
+        for name in sorted(
+            {name for route in environment.get("route", {}).values() for name in route["gates"]}
+        ):
+            yield f'[gate.{name}]\nowner = "o"\n'
 
 
 def _foreign(gate: dict[str, Any]) -> dict[str, str]:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from release_gates.ledger.history import failures, history, live_in, live_since, runs
+from release_gates.ledger.bearing import history
+from release_gates.ledger.history import failures, live_in, live_since, runs
 from release_gates.model.candidate import Artifact, ReleaseCandidate
 from release_gates.model.event import (
     Adopted,

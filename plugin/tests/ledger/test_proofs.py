@@ -8,7 +8,8 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release_gates.ledger.history import failures, history, runs
+from release_gates.ledger.bearing import history
+from release_gates.ledger.history import failures, runs
 from release_gates.ledger.proofs import gate_proofs
 from release_gates.ledger.sqlite import SqliteLedger
 from release_gates.model.event import Event, GatesProved

@@ -10,9 +10,9 @@ import pytest
 
 from release_gates.errors import PolicyError, PromotionRefused
 from release_gates.ledger.history import RunView
+from release_gates.model.approval import AskedRole
 from release_gates.model.candidate import Artifact, ReleaseCandidate
 from release_gates.model.event import Approved, Event, RunStarted
-from release_gates.model.approval import AskedRole
 from release_gates.model.gate import EnvironmentPolicy, GateSpec
 from release_gates.model.verdict import CandidateName, Inputs, Verdict
 from release_gates.policy.load import policy_from_snapshot

@@ -12,7 +12,8 @@ import pytest
 from msgspec import UNSET
 
 from release_gates.errors import PromotionRefused
-from release_gates.ledger.history import failures, history
+from release_gates.ledger.bearing import history
+from release_gates.ledger.history import failures
 from release_gates.ledger.sqlite import SqliteLedger
 from release_gates.model.candidate import Artifact, ReleaseCandidate
 from release_gates.model.event import Promoted, RunFinished, RunInvalidated, RunStarted

@@ -16,7 +16,8 @@ import msgspec
 import pytest
 
 from release_gates.errors import GateError, LedgerError, PromotionRefused
-from release_gates.ledger.history import history, live_in
+from release_gates.ledger.bearing import history
+from release_gates.ledger.history import live_in
 from release_gates.ledger.sqlite import SqliteLedger
 from release_gates.model.candidate import Artifact, ReleaseCandidate
 from release_gates.model.event import GateFailed, Promoted, RunFinished, RunInvalidated, RunStarted

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from release_gates.candidate.store import ArtifactStore
 from release_gates.judge.decide import decide
+from release_gates.ledger.bearing import history
 from release_gates.ledger.evidence import EvidenceWriter, read_evidence
-from release_gates.ledger.history import history, runs
+from release_gates.ledger.history import runs
 from release_gates.model.candidate import Artifact, ReleaseCandidate
 from release_gates.model.event import Adopted, Event, Fact, Promoted, RunFinished, RunStarted
 from release_gates.model.evidence import HostFacts, RunHeader, TestRecord

@@ -1,0 +1,168 @@
+"""Real runs on a route: what it leaves out is said, owed, and never taken for proven."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from msgspec.structs import replace
+
+from release_gates.candidate.file import read_candidate, write_candidate
+from release_gates.testing import GateProject, GateResult
+
+LOAD = """
+import pytest
+pytestmark = pytest.mark.gate("load")
+
+def test_load(gate):
+    gate.measure("load.p99", {p99}, "ms")
+"""
+ANN, EVE = "Ann Lee <ann@example.org>", "Eve Ray <eve@example.org>"
+ROUTES = """
+[environment.staging.route.hotfix]
+gates = ["smoke"]
+full_within = "{within}"
+[environment.staging.route.break-glass]
+gates = ["smoke"]
+full_within = "{within}"
+[environment.staging.route.break-glass.approvals.role.on-call]
+least = 2
+persons = ["{ann}", "{eve}"]
+"""
+EMERGENCY = ("--break-glass", "--ticket", "OPS-1", "--reason", "orders are lost")
+
+
+@pytest.fixture
+def project(project: GateProject) -> GateProject:
+    """Return the project with a second gate and two routes that leave it out."""
+    with (project.root / "gates/staging.toml").open("a") as file:
+        file.write('[gate.load]\nowner = "somebody"\n[gate.load.limits]\n"load.p99" = "<= 500 ms"\n')
+    project.write("suites/test_load.py", LOAD.format(p99=400))
+    project.write("gates/expected/load.txt", "suites/test_load.py::test_load\n")
+    routes(project, within="24 h")
+    return project
+
+
+def routes(project: GateProject, *, within: str) -> None:
+    path = project.root / "gates/environments.toml"
+    head = path.read_text().partition("\n[environment.staging.route.hotfix]")[0]
+    path.write_text(head + ROUTES.format(within=within, ann=ANN, eve=EVE))
+
+
+def ran(project: GateProject, route: str = "hotfix") -> GateResult:
+    return project.run("--gate-route", route)
+
+
+def flat(result: GateResult) -> str:
+    return " ".join(result.output.split())
+
+
+def test_a_route_leaves_gates_out_and_says_so(project: GateProject) -> None:
+    project.write("suites/test_load.py", LOAD.format(p99="1 / 0"))
+    result = ran(project)
+    assert (result.status, result.verdict is not None) == (0, True), result.output
+    assert result.verdict is not None
+    assert result.verdict.title == "PROMOTE on route hotfix"
+    assert result.verdict.because.endswith("; left unproven on route hotfix: load")
+    assert "left unproven on route hotfix: load" in flat(result)
+    assert [gate.name for gate in result.verdict.gates] == ["smoke"]
+    assert project.cli("replay", result.verdict.run).status == 0
+
+
+def test_a_route_promotes_on_that_route_alone(project: GateProject) -> None:
+    assert ran(project).status == 0
+    refused = project.cli("promote", "--to", "staging")
+    assert (refused.status, "was for the route hotfix, and this is normal" in flat(refused)) == (2, True)
+    promoted = project.cli("promote", "--to", "staging", "--route", "hotfix")
+    assert promoted.status == 0, promoted.output
+    assert "the normal route has to pass for these digests within 24 h" in flat(promoted)
+
+
+def test_what_is_owed_is_told_until_the_normal_route_has_passed(project: GateProject) -> None:
+    ran(project)
+    project.cli("promote", "--to", "staging", "--route", "hotfix")
+    owes = "a PROMOTE on the normal route for the same digests is due by"
+    assert owes in flat(project.cli("status"))
+    page = project.root / "page.md"
+    project.cli("report", "--environment", "staging", "--format", "markdown", "--output", str(page))
+    assert "is due by" in page.read_text()
+    assert page.read_text().startswith("## ⛔ PROMOTE on route hotfix")
+    assert ran(project).status == 0, "once more on the shorter route pays nothing"
+    assert owes in flat(project.cli("status"))
+    assert project.run().status == 0
+    assert owes not in flat(project.cli("status"))
+
+
+def test_overdue_holds_every_other_candidate(project: GateProject) -> None:
+    routes(project, within="1 s")
+    ran(project)
+    project.cli("promote", "--to", "staging", "--route", "hotfix")
+    time.sleep(1.1)
+    project.candidate("engine 2")
+    assert project.run().status == 0
+    refused = project.cli("promote", "--to", "staging")
+    assert (refused.status, "nothing else enters before that" in flat(refused)) == (2, True), refused.output
+    project.candidate("engine 1")
+    assert project.run().status == 0
+    project.candidate("engine 2")
+    assert project.run().status == 0
+    assert project.cli("promote", "--to", "staging").status == 0
+
+
+def test_a_failure_sticks_on_a_route_that_does_not_ask(project: GateProject) -> None:
+    project.write("suites/test_load.py", LOAD.format(p99=900))
+    assert project.run().status == 1
+    project.write("suites/test_load.py", LOAD.format(p99=400))
+    result = ran(project)
+    assert result.status == 1, result.output
+    assert "this route does not ask again" in result.sentences
+
+
+def test_a_part_of_another_route_proves_nothing(project: GateProject) -> None:
+    project.run("--gate-part", "--gate-evidence", "part.jsonl")
+    decided = project.cli("decide", "--environment", "staging", "--route", "hotfix", "part.jsonl")
+    assert decided.status == 10, decided.output
+    assert "was measured for the route normal, not for hotfix" in flat(decided)
+
+
+def test_leaving_out_what_a_route_asks_for_is_a_hold(project: GateProject) -> None:
+    result = project.run("--gate-route", "hotfix", "-k", "speed")
+    assert (result.status, result.promotes) == (10, False)
+
+
+@pytest.mark.parametrize("route", ["hotfx", ""])
+def test_an_unknown_route_is_refused(project: GateProject, route: str) -> None:
+    result = ran(project, route)
+    assert (result.status, f"has no route '{route}'" in flat(result)) == (4, True), result.output
+
+
+def test_a_route_by_the_command_and_by_workers(project: GateProject) -> None:
+    result = project.cli("run", "staging", "--route", "hotfix")
+    assert (result.status, "PROMOTE on route hotfix" in result.output) == (0, True), result.output
+    assert project.run("--gate-route", "hotfix", workers=2).status == 0
+
+
+def test_an_emergency_takes_two_persons_and_a_ticket(project: GateProject) -> None:
+    file = project.root / "candidate.toml"
+    made = replace(read_candidate(file), authors=("Dan Fox <dan@example.org>",))
+    write_candidate(made, file)
+    assert ran(project, "break-glass").status == 0
+    alone = project.cli("promote", "--to", "staging", *EMERGENCY)
+    assert alone.status == 2, alone.output
+    for person in (ANN, EVE):
+        said = project.cli("approve", "staging", "--route", "break-glass", "--by", person)
+        assert said.status == 0, said.output
+    untold = project.cli("promote", "--to", "staging", "--break-glass")
+    assert (untold.status, "needs a ticket and a reason" in flat(untold)) == (2, True)
+    done = project.cli("--json", "promote", "--to", "staging", *EMERGENCY)
+    assert done.status == 0, done.output
+    fact = json.loads(done.output)["fact"]
+    assert (fact["route"], fact["ticket"], fact["reason"]) == ("break-glass", "OPS-1", "orders are lost")
+    assert "entered staging on route break-glass" in flat(project.cli("status"))
+
+
+def test_a_ticket_does_not_make_an_emergency(project: GateProject) -> None:
+    assert project.run().status == 0
+    refused = project.cli("promote", "--to", "staging", "--ticket", "OPS-1", "--reason", "in a hurry")
+    assert (refused.status, "a ticket is for an emergency" in flat(refused)) == (2, True)
