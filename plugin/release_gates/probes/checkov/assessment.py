@@ -19,6 +19,7 @@ from release_gates.probes.checkov.program import find_program, run_program
 from release_gates.probes.checkov.report import Report, read_report
 from release_gates.probes.checkov.settings import CheckovSettings, Framework, Scan
 from release_gates.probes.checkov.targets import (
+    Laid,
     lay_out_manifests,
     lay_out_plan,
     lay_out_terraform,
@@ -64,7 +65,7 @@ class Gate(Protocol):
         ...
 
 
-LAY_OUT: Mapping[Framework, Callable[[Path, str, Path], int]] = {
+LAY_OUT: Mapping[Framework, Callable[[Path, str, Path], Laid]] = {
     "terraform": lay_out_terraform,
     "terraform_plan": lay_out_plan,
     "kubernetes": lay_out_manifests,
@@ -160,12 +161,14 @@ def _scanned(
 ) -> tuple[Scan, Report]:
     target = work / f"{scan.framework}-{settings.scans.index(scan)}"
     target.mkdir(parents=True)
-    least = LAY_OUT[scan.framework](source, scan.place, target)
+    laid = LAY_OUT[scan.framework](source, scan.place, target)
     ended = run_program(program, scan.framework, target, timeout_s=settings.timeout_s)
     report = read_report(ended.output, framework=scan.framework, place=scan.place, status=ended.status)
     version, seen = report.summary.checkov_version, report.summary.resource_count
     if settings.version and version != settings.version:
         raise failed(program.name, f"it is {plain(version)}, and policy asks for {settings.version}")
-    if seen < least:
-        raise not_whole(scan.place, f"checkov saw {seen} of at least {least} resources")
+    if seen < laid.resources:
+        raise not_whole(scan.place, f"checkov saw {seen} of at least {laid.resources} resources")
+    if unseen := sorted(laid.named - report.files):
+        raise not_whole(scan.place, f"checkov says nothing of {plain(', '.join(unseen), 200)}")
     return scan, report

@@ -63,6 +63,13 @@ class Report(_Object, frozen=True):
     results: Results
     summary: Summary
 
+    @property
+    def files(self) -> frozenset[str]:
+        """Every file that a check is about."""
+        results = self.results
+        everything = (*results.passed_checks, *results.failed_checks, *results.skipped_checks)
+        return frozenset(one.file_path for one in everything)
+
 
 class Empty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What checkov writes where it looked at nothing."""

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,22 @@ READ = (".tf", ".tfvars")
 PASSED_OVER = (".tf.json", ".tfvars.json", ".tofu", ".tofu.json")
 """Forms of sources that checkov does not read."""
 MANIFESTS = (".yaml", ".yml", ".json")
+WITH_PODS = frozenset(
+    {"CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "ReplicationController", "StatefulSet"}
+)
 NOT_SOURCES = frozenset({".git", ".terraform"})
 
 
-def lay_out_terraform(folder: Path, shown: str, into: Path) -> int:
-    """Write the sources of a folder; return how many resources they declare.
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """What was laid out: so many resources at least, and files that a report has to name."""
+
+    resources: int
+    named: frozenset[str] = frozenset()
+
+
+def lay_out_terraform(folder: Path, shown: str, into: Path) -> Laid:
+    """Write the sources of a folder and count the resources that they declare.
 
     Raises MeasurementError (``checkov-not-whole``) for files that checkov would pass over.
     """
@@ -41,11 +53,11 @@ def lay_out_terraform(folder: Path, shown: str, into: Path) -> int:
         if name.endswith(READ):
             _write(into / name, data)
             count += len(RESOURCE.findall(data)) if name.endswith(".tf") else 0
-    return count
+    return Laid(count)
 
 
-def lay_out_plan(file: Path, shown: str, into: Path) -> int:
-    """Write a plan that `terraform show -json` wrote; return how many resources there would be."""
+def lay_out_plan(file: Path, shown: str, into: Path) -> Laid:
+    """Write a plan that `terraform show -json` wrote and count the resources that there would be."""
     data = _bytes(file, shown, most=4 * MOST_BYTES)
     try:
         changes = json.loads(data)["resource_changes"]
@@ -53,21 +65,32 @@ def lay_out_plan(file: Path, shown: str, into: Path) -> int:
     except (ValueError, TypeError, KeyError, RecursionError) as problem:
         raise not_whole(shown, f"it is no plan ({plain(problem)})") from None
     _write(into / "plan.json", data)
-    return len([after for after in managed if after is not None])
+    return Laid(len([after for after in managed if after is not None]))
 
 
-def lay_out_manifests(source: Path, shown: str, into: Path) -> int:
-    """Write the manifests of a file or folder; return how many objects they have, those of lists too."""
+def lay_out_manifests(source: Path, shown: str, into: Path) -> Laid:
+    """Write the manifests of a file or folder and count their objects, those of lists too.
+
+    Each file with something that starts pods has to be named in the report: there are many checks of pods.
+    """
     if source.is_dir():
-        count = 0
-        for name, data in _files(source, shown):
-            if name.endswith(MANIFESTS) and not Path(name).name.startswith(".checkov"):
-                _write(into / name, data)
-                count += sum(map(_objects, _documents(data, f"{shown}/{name}")))
-        return count
-    data = _bytes(source, shown)
-    _write(into / f"{Path(shown).stem}{Path(shown).suffix or '.yaml'}", data)
-    return sum(map(_objects, _documents(data, shown)))
+        found = {
+            name: data
+            for name, data in _files(source, shown)
+            if name.endswith(MANIFESTS) and not Path(name).name.startswith(".checkov")
+        }
+    else:
+        name = Path(shown).name
+        found = {name if name.endswith(MANIFESTS) else f"{name}.yaml": _bytes(source, shown)}
+    count, named = 0, set()
+    for name, data in found.items():
+        _write(into / name, data)
+        place = f"{shown}/{name}" if source.is_dir() else shown
+        objects = [one for document in _documents(data, place) for one in _objects(document)]
+        count += len(objects)
+        if any(isinstance(one, dict) and one.get("kind") in WITH_PODS for one in objects):
+            named.add(f"/{name}")
+    return Laid(count, frozenset(named))
 
 
 def _documents(data: bytes, shown: str) -> Iterator[Any]:
@@ -87,11 +110,13 @@ def _documents(data: bytes, shown: str) -> Iterator[Any]:
         ) from None
 
 
-def _objects(document: Any) -> int:
+def _objects(document: Any) -> list[Any]:
     if not isinstance(document, dict):
-        return 0
+        return []
     items = document.get("items")
-    return len(items) if str(document.get("kind", "")).endswith("List") and isinstance(items, list) else 1
+    if str(document.get("kind", "")).endswith("List") and isinstance(items, list):
+        return items
+    return [document]
 
 
 def _files(folder: Path, shown: str) -> Iterator[tuple[str, bytes]]:

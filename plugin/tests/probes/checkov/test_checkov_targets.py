@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from release_gates.errors import MeasurementError
-from release_gates.probes.checkov.targets import lay_out_manifests, lay_out_plan, lay_out_terraform
+from release_gates.probes.checkov.targets import Laid, lay_out_manifests, lay_out_plan, lay_out_terraform
 
 LISTED = "kind: PodList\nitems: [{kind: Pod}, {kind: Pod}]\n---\nkind: Pod\n---\n# nothing\n"
 
@@ -22,7 +22,8 @@ def test_objects_of_lists_count_and_empty_documents_do_not(tmp_path: Path) -> No
     (tmp_path / "from/below/a.yaml").write_text(LISTED, encoding="utf-8")
     (tmp_path / "from/b.json").write_text('{"kind": "Service"}', encoding="utf-8")
     (tmp_path / "from/notes.txt").write_text("kind: Pod", encoding="utf-8")
-    assert lay_out_manifests(tmp_path / "from", "from", tmp_path / "to") == 4
+    laid = lay_out_manifests(tmp_path / "from", "from", tmp_path / "to")
+    assert laid == Laid(4, frozenset({"/below/a.yaml"}))
     assert {path.name for path in (tmp_path / "to").rglob("*.*")} == {"a.yaml", "b.json"}
 
 
@@ -31,12 +32,12 @@ def test_resources_that_are_declared_count(tmp_path: Path) -> None:
     text = '# resource "a" "b" {\nresource "a" "b" {\n}\n  resource "a"   "c" {}\ndata "a" "b" {}\n'
     (tmp_path / "from/main.tf").write_text(text, encoding="utf-8")
     (tmp_path / "from/.terraform/modules/other.tf").write_text(text, encoding="utf-8")
-    assert lay_out_terraform(tmp_path / "from", "from", tmp_path / "to") == 2
+    assert lay_out_terraform(tmp_path / "from", "from", tmp_path / "to") == Laid(2)
     assert [path.name for path in (tmp_path / "to").rglob("*")] == ["main.tf"]
 
 
 @pytest.mark.parametrize("lay_out", [lay_out_terraform, lay_out_manifests])
-def test_links_and_absent_folders_are_errors(tmp_path: Path, lay_out: Callable[..., int]) -> None:
+def test_links_and_absent_folders_are_errors(tmp_path: Path, lay_out: Callable[..., Laid]) -> None:
     with pytest.raises(MeasurementError, match=r"no such folder|cannot be read"):
         lay_out(tmp_path / "absent", "absent", tmp_path / "to")
     (tmp_path / "from").mkdir()
@@ -57,4 +58,4 @@ def test_any_bytes_are_counted_or_refused(data: bytes) -> None:
         file.write_bytes(data)
         for lay_out in (lay_out_manifests, lay_out_plan):
             with suppress(MeasurementError):
-                assert lay_out(file, "x.yaml", Path(folder) / "to") >= 0
+                assert lay_out(file, "x.yaml", Path(folder) / "to").resources >= 0

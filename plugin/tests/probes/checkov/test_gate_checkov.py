@@ -108,6 +108,18 @@ def test_another_version_and_a_resource_too_few_are_errors(tmp_path: Path) -> No
         probe.check()
 
 
+def test_a_pod_of_which_checkov_says_nothing_is_an_error(tmp_path: Path) -> None:
+    """The count is reached all the same: checkov counts the pods of controllers too."""
+    inflated = recorded("kubernetes", lambda report: report["summary"].update(resource_count=9))
+    says(tmp_path, inflated)
+    probe, gate = looked(tmp_path, scans=[{"framework": "kubernetes", "folder": "pods"}])
+    (gate.rootdir / "pods").mkdir()
+    (gate.rootdir / "pods/000000.json").write_text('{"kind": "Role"}', encoding="utf-8")
+    (gate.rootdir / "pods/a.yaml").write_text("kind: Pod\n", encoding="utf-8")
+    with pytest.raises(MeasurementError, match=r"checkov says nothing of /a\.yaml"):
+        probe.check()
+
+
 def test_one_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> None:
     first = f"sleep 600 & echo $! > '{tmp_path / 'pid'}'; wait"
     says(tmp_path, recorded("terraform"), first=first)
