@@ -347,6 +347,20 @@ def test_proxy_that_died_serves_the_same_when_it_is_back(place: Place, old: Rele
     assert place.says() == (200, "1.0.0")
 
 
+def test_host_that_was_started_anew_is_rolled_back(place: Place, old: ReleaseCandidate) -> None:
+    new = place.candidate("1.1.0")
+    deploy(place.executor(), change(new, old))
+    proxy = place.proxy()
+    stop(place.runs, 5)
+    os.kill(proxy, signal.SIGKILL)
+    wait_for(lambda: not place.proxy())
+    with pytest.raises(LiveDiffers):
+        place.executor().verify(new)
+    deploy(place.executor(), change(old, new, deployment="back"))
+    assert place.executor().verify(old)
+    assert place.says() == (200, "1.0.0")
+
+
 def test_proxy_with_other_settings_is_not_believed(place: Place, old: ReleaseCandidate) -> None:
     place.ports.reverse()
     with pytest.raises(DeployError, match="runs with another configuration"):

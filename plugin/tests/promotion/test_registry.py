@@ -13,7 +13,7 @@ from release_gates.promotion.executors.registry import CLASSES, executor_for
 
 EACH = {
     "command": 'run = ["deploy.py"]',
-    "git": 'repository = "https://x.org"\nbranch = "main"\nkustomization = "k.yaml"\nimages = { "r/e" = "i" }',
+    "git": 'repository = "https://x.org"\nbranch = "b"\nkustomization = "k.yaml"\nimages = { "r/e" = "i" }',
     "oci": 'artifact = "image"\nrepository = "registry.example/x"\nlogin = { "registry.example" = "LOGIN" }',
     "local": 'artifact = "engine"\nlisten = "127.0.0.1:80"\nports = [81, 82]\nhandover = "journal"',
 }
