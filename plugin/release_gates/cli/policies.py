@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from release_gates.cli.comparing import compare
 from release_gates.cli.project import Project, refusing
 from release_gates.cli.waivers import standing
 from release_gates.errors import PolicyError
@@ -27,10 +28,21 @@ from release_gates.session.expecting import collected_gates
 
 @click.command()
 @click.option("--schema", is_flag=True, help="Instead: print the JSON schema of gates/ENV.toml, for editors.")
+@click.option("--against", metavar="REF", help="Instead: what became weaker since this git revision.")
+@click.option("--markdown", is_flag=True, help="With --against: for the comment of a merge request.")
 @click.pass_obj
 @refusing
-def check(project: Project, schema: bool) -> None:
-    """Read the policy: every mistake at once, then what deserves a second look."""
+def check(project: Project, schema: bool, against: str | None, markdown: bool) -> None:
+    """Read the policy: every mistake at once, then what deserves a second look.
+
+    With --against: every limit, severity, gate, test, waiver, key or body that differs; status 1 if
+    anything is weaker, or nobody can say.
+    """
+    if markdown and (against is None or project.json):
+        raise click.UsageError("--markdown is for --against, without --json.")
+    if against is not None:
+        compare(project, against, markdown=markdown)
+        return
     if schema:
         replace(project, json=True).say(environment_schema(), [])
         return

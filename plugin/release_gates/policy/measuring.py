@@ -73,6 +73,14 @@ def default_rules(snapshot: Mapping[str, str], sections: Mapping[str, str]) -> t
     return tuple(dict.fromkeys(patterns))
 
 
+def measuring_patterns(root: Path, snapshot: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return every pattern, and every file by its path, of which a project's digests are taken."""
+    sections = dict(_sections(root, Mistakes()))
+    stated = stated_rules(snapshot)
+    patterns = default_rules(snapshot, sections) if stated is None else stated
+    return patterns, tuple(_expected_files(snapshot))
+
+
 def covered(snapshot: Mapping[str, str]) -> frozenset[str]:
     """Return the paths of the files that a snapshot has digests of, from the project's folder."""
     return frozenset(key.removeprefix(PREFIX) for key in snapshot if key.startswith(PREFIX))

@@ -46,7 +46,7 @@ def _of_environment(policy: Policy, environment: EnvironmentPolicy) -> Iterator[
         if before is None:
             yield from _of_gate(policy, gate, place)
         else:
-            yield from _weakened(before, gate, place)
+            yield from weakened(before, gate, place)
 
 
 def _of_gate(policy: Policy, gate: GateSpec, place: str) -> Iterator[Remark]:
@@ -76,34 +76,44 @@ def _until(part: GateSpec | EnvironmentPolicy) -> str:
     return f" until the end of {part.observe_until} (UTC)"
 
 
-def _weakened(before: GateSpec, after: GateSpec, place: str) -> Iterator[Remark]:
+def weakened(before: GateSpec, after: GateSpec, place: str, *, than: str = "the parent") -> Iterator[Remark]:
+    """Yield what a gate asks less of than the same gate did ``before``, in the policy that ``than`` names."""
     for pattern in before.select:
         if pattern not in after.select:
-            yield Remark(place=place, sentence=f'`select` has not "{pattern}", which the parent\'s has')
-    if after.severity != before.severity:
-        yield Remark(place=place, sentence=f"severity is {after.severity}, the parent's is {before.severity}")
+            yield Remark(place=place, sentence=f'`select` has not "{pattern}", which {than}\'s has')
+    ranks = tuple(Severity)
+    if ranks.index(after.severity) > ranks.index(before.severity):
+        yield Remark(place=place, sentence=f"severity is {after.severity}, {than}'s is {before.severity}")
     if before.unwaivable and not after.unwaivable:
-        yield Remark(place=place, sentence="may be waived, the parent's may not")
+        yield Remark(place=place, sentence=f"may be waived, {than}'s may not")
     if absent := len(set(before.cells).difference(after.cells)):
-        yield Remark(place=place, sentence=f"the matrix leaves out {absent} of the parent's cells")
+        yield Remark(place=place, sentence=f"the matrix leaves out {absent} of {than}'s cells")
     rules = {rule.name: rule for rule in after.limits}
     for rule in before.limits:
-        yield from _weaker_rule(rule, rules.get(rule.name, rule), place)
+        if rule.name not in rules:
+            yield Remark(place=place, sentence=f'no limit for "{rule.name}", which {than}\'s has')
+        else:
+            yield from _weaker_rule(rule, rules[rule.name], place, than)
 
 
-def _weaker_rule(before: LimitRule, after: LimitRule, place: str) -> Iterator[Remark]:
+def _weaker_rule(before: LimitRule, after: LimitRule, place: str, than: str) -> Iterator[Remark]:
     for word in ("limit", "baseline"):
         old, new = getattr(before, word), getattr(after, word)
         if old is not None and (new is None or _is_weaker(old, new)):
             now = new.text if new else "nothing"
             yield Remark(
                 place=place,
-                sentence=f'the {word} of "{before.name}" is {now}, weaker than the parent\'s {old.text}',
+                sentence=f'the {word} of "{before.name}" is {now}, weaker than {than}\'s {old.text}',
             )
+    if (before.min_samples or 0) > (after.min_samples or 0):
+        sentence = (
+            f'"{before.name}" asks for {after.min_samples or 0} samples, {than}\'s for {before.min_samples}'
+        )
+        yield Remark(place=place, sentence=sentence)
     if before.abort and not after.abort:
         yield Remark(
             place=place,
-            sentence=f'"{before.name}" no longer ends a run that breaks it, as the parent\'s does',
+            sentence=f'"{before.name}" no longer ends a run that breaks it, as {than}\'s does',
         )
 
 
