@@ -85,7 +85,7 @@ def run(command: Command, folder: Path) -> Path:
 
 def started(words: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run ours in a fork of the warm interpreter, and any other program as it is."""
-    env = _environ(folder)
+    env = _environ_of(folder)
     words = [each for word in words for each in _expanded(word, folder)]
     if words[0] in OURS:
         return GateProject.launch([sys.executable, "-m", OURS[words[0]], *words[1:]], folder, env)
@@ -97,7 +97,7 @@ def run_script(block: str, folder: Path) -> None:
     done = subprocess.run(
         ["bash", "-e", "-c", block],
         cwd=folder,
-        env=_environ(folder),
+        env=_environ_of(folder),
         capture_output=True,
         text=True,
         check=False,
@@ -105,14 +105,19 @@ def run_script(block: str, folder: Path) -> None:
     assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
 
 
-def _environ(folder: Path) -> dict[str, str]:
-    """Return what commands see: nothing of the pytest around them, and a home beside the project."""
+def environ() -> dict[str, str]:
+    """Return what commands see: nothing of the pytest around them."""
     foreign = ("PYTEST_", "GATE_", "COV_", "COVERAGE_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return {**env, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}", "COLUMNS": "80"}
+
+
+def _environ_of(folder: Path) -> dict[str, str]:
+    """Return what commands of a project see that has a host of its own, and a home beside it."""
     home = folder.parent / "home"
     home.mkdir(exist_ok=True)
-    own = {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"}
-    return {**env, **own, "GATE_LOCK": str(folder / ".host"), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "80"}
+    own = {"HOME": str(home), "GATE_LOCK": str(folder / ".host"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**environ(), **own}
 
 
 def _expanded(word: str, folder: Path) -> list[str]:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from plugin.tests.docs.console import Command, commands, is_said, started
+from plugin.tests.docs.console import Command, commands, environ, is_said
 from plugin.tests.docs.snippets import ROOT, every_snippet
 
 BLOCKS = [each for each in every_snippet() if each.note == ("run by", "make demo")]
@@ -51,8 +51,16 @@ def start(command: Command, background: ExitStack) -> None:
 def try_(command: Command) -> None:
     """Run a command; one that was not proven, and that the page shows as decided, is run again."""
     for _ in range(ATTEMPTS):
-        done = started(command.words, ROOT)
-        output = done.stdout + done.stderr
+        done = subprocess.run(
+            command.words,
+            cwd=ROOT,
+            env=environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        output = done.stdout
         print(output, flush=True)
         if NOT_PROVEN not in output or any(NOT_PROVEN in line for line in command.says):
             break
