@@ -18,8 +18,8 @@ from fixtures.docker_engine import docker_engine
 from fixtures.ssh_server import ssh_server
 from fixtures.trading_system.deploy.plan import FOLDER, reference_plan
 from fixtures.trading_system.host.reference import reference_facts
-from release_gates.probes.kubernetes.assessment import judge
 from release_gates.probes.kubernetes.documents import Document
+from release_gates.probes.kubernetes.judging import judge
 from release_gates.probes.kubernetes.objects import deployed
 from release_gates.probes.kubernetes.settings import KubernetesSettings
 from release_gates.probes.machine.hosts.judging import judge_host

@@ -24,7 +24,7 @@ OURS = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from release_gates.probes.kubernetes.assessment import judge
+from release_gates.probes.kubernetes.judging import judge
 from release_gates.probes.kubernetes.objects import deployed
 from release_gates.probes.kubernetes.settings import KubernetesSettings
 from release_gates.probes.kubernetes.sources import read_path

@@ -17,9 +17,10 @@ from release_gates.cli.audited import counted, sarif_document, status_of
 from release_gates.cli.project import Project, refusing
 from release_gates.model.severity import Severity
 from release_gates.probes.kubernetes.api import Reader
-from release_gates.probes.kubernetes.assessment import compared, judge
+from release_gates.probes.kubernetes.assessment import compared
 from release_gates.probes.kubernetes.catalogue import RULES
 from release_gates.probes.kubernetes.drift import Sides
+from release_gates.probes.kubernetes.judging import judge
 from release_gates.probes.kubernetes.objects import Deployed, deployed
 from release_gates.probes.kubernetes.pod_security import Level
 from release_gates.probes.kubernetes.settings import KubernetesSettings, LiveCluster

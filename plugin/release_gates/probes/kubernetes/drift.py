@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from release_gates.probes.kubernetes.comparing import differences
 from release_gates.probes.kubernetes.findings import Finding, Undecided
-from release_gates.probes.kubernetes.objects import WORKLOADS, Deployed, Object, Workload
+from release_gates.probes.kubernetes.kinds import WORKLOADS
+from release_gates.probes.kubernetes.objects import Deployed, Object, Workload
 
 OWN_CONFIGURATION = "KubeletConfiguration"
 """Configuration of a node, no object of the API."""

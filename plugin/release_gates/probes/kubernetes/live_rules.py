@@ -7,10 +7,10 @@ from datetime import datetime
 
 from release_gates.probes.kubernetes.faults import clip
 from release_gates.probes.kubernetes.findings import Finding
+from release_gates.probes.kubernetes.images import split_image
 from release_gates.probes.kubernetes.objects import Deployed, Object, items, mapping
 from release_gates.probes.kubernetes.quantities import seconds
 from release_gates.probes.kubernetes.settings import LiveCluster
-from release_gates.probes.kubernetes.workload_rules import split_image
 
 ROLLED = ("Deployment", "StatefulSet")
 FINE = frozenset({"ContainerCreating", "PodInitializing"})

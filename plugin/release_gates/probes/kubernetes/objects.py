@@ -11,46 +11,9 @@ from typing import Any
 from release_gates.errors import MeasurementError
 from release_gates.probes.kubernetes.documents import Document
 from release_gates.probes.kubernetes.faults import clip, malformed
+from release_gates.probes.kubernetes.kinds import CLUSTER_SCOPED, CONTROLLERS, TEMPLATES, WORKLOADS
 from release_gates.probes.kubernetes.pod import Container, Pod, decode
 
-TEMPLATES = {
-    "Pod": (),
-    "PodTemplate": ("template",),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-}
-"""Where the pod is in an object; of all others at ``spec.template``."""
-
-WORKLOADS = frozenset(
-    {
-        *{
-            "Pod",
-            "PodTemplate",
-            "Deployment",
-            "StatefulSet",
-            "DaemonSet",
-            "ReplicaSet",
-            "ReplicationController",
-        },
-        *{"Job", "CronJob"},
-    }
-)
-CONTROLLERS = WORKLOADS - {"Pod", "PodTemplate"}
-CLUSTER_SCOPED = frozenset(
-    {
-        *{"Namespace", "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "StorageClass"},
-        *{"CustomResourceDefinition", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"},
-        *{
-            "PriorityClass",
-            "RuntimeClass",
-            "IngressClass",
-            "CSIDriver",
-            "CSINode",
-            "APIService",
-            "VolumeAttachment",
-        },
-        *{"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "KubeletConfiguration"},
-    }
-)
 MOST_ITEMS = 200_000
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 from release_gates.probes.kubernetes.faults import clip
 from release_gates.probes.kubernetes.findings import Finding
+from release_gates.probes.kubernetes.images import below, split_image, whole_name
 from release_gates.probes.kubernetes.objects import Deployed, Object, Workload, items, mapping, texts
 from release_gates.probes.kubernetes.pod import Container, Resources, Security
 from release_gates.probes.kubernetes.pod_security import violations
@@ -31,7 +31,6 @@ SOCKET_FOLDERS = (
     "/run/docker",
     "/run/podman",
 )
-DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 SECRET_NAME = re.compile(
     r"passw(or)?d|secret|token|api_?key|private_?key|credential|access_?key|auth_?key|connection_?string",
     re.IGNORECASE,
@@ -136,35 +135,12 @@ def _images(
             yield "PW04", f"{where}: {clip(image) or 'no image'} is whatever is latest"
         whole = whole_name(name)
         if settings.registries and not any(
-            _below(name, prefix) or _below(whole, prefix) for prefix in settings.registries
+            below(name, prefix) or below(whole, prefix) for prefix in settings.registries
         ):
             yield "PW04", f"{where}: {clip(image)} is from a registry that policy does not allow"
         for known, built in digests.items():
             if whole_name(known) == whole and digest != f"sha256:{built}":
                 yield "PW12", f"{where}: {clip(image)} is not the candidate's sha256:{built}"
-
-
-def split_image(image: str) -> tuple[str, str, str]:
-    """Return name, tag and digest of an image reference, empty where there is none."""
-    rest, _, digest = image.partition("@")
-    folder, slash, last = rest.rpartition("/")
-    name, _, tag = last.partition(":")
-    return f"{folder}{slash}{name}", tag, digest
-
-
-@lru_cache(maxsize=1024)
-def whole_name(name: str) -> str:
-    """Return the name of an image with its registry: the same image for every way to write it."""
-    registry, slash, rest = name.partition("/")
-    if not slash or not ("." in registry or ":" in registry or registry == "localhost"):
-        registry, rest = "docker.io", name
-    if registry not in DOCKER_HUB:
-        return name
-    return f"docker.io/{rest}" if "/" in rest else f"docker.io/library/{rest}"
-
-
-def _below(name: str, prefix: str) -> bool:
-    return name == prefix or name.startswith(prefix.rstrip("/") + "/")
 
 
 def _service_account(workload: Workload, deployed: Deployed) -> Iterator[tuple[str, str]]:

@@ -18,11 +18,12 @@ from plugin.tests.probes.kubernetes import test_api as api
 from plugin.tests.probes.kubernetes import test_rules as rules
 from release_gates.errors import MeasurementError
 from release_gates.probes.kubernetes.api import NAMESPACED, OF_CLUSTER, Reader
-from release_gates.probes.kubernetes.assessment import GateKubernetes, Judgement, judge
+from release_gates.probes.kubernetes.assessment import GateKubernetes
 from release_gates.probes.kubernetes.catalogue import RULES
 from release_gates.probes.kubernetes.comparing import differences
 from release_gates.probes.kubernetes.documents import Document
 from release_gates.probes.kubernetes.drift import Sides, drift_findings
+from release_gates.probes.kubernetes.judging import Judgement, judge
 from release_gates.probes.kubernetes.nodes import low_latency_nodes
 from release_gates.probes.kubernetes.objects import deployed
 from release_gates.probes.kubernetes.settings import LiveCluster

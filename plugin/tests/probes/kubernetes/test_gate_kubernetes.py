@@ -12,8 +12,9 @@ import pytest
 
 from fixtures.trading_system.deploy.render import DEFECTS, FILE, IMAGE, NOT_BUILT, manifest_artifacts
 from release_gates.errors import CandidateError, MeasurementError
-from release_gates.probes.kubernetes.assessment import GateKubernetes, judge
+from release_gates.probes.kubernetes.assessment import GateKubernetes
 from release_gates.probes.kubernetes.documents import Document
+from release_gates.probes.kubernetes.judging import judge
 from release_gates.probes.kubernetes.objects import deployed
 from release_gates.probes.kubernetes.settings import KubernetesSettings
 from release_gates.testing import GateProject

@@ -13,9 +13,9 @@ import pytest
 
 from fixtures.trading_system.deploy.render import rendered
 from release_gates.errors import MeasurementError
-from release_gates.probes.kubernetes.assessment import Judgement, judge
 from release_gates.probes.kubernetes.catalogue import RULES
 from release_gates.probes.kubernetes.documents import Document, read_documents
+from release_gates.probes.kubernetes.judging import Judgement, judge
 from release_gates.probes.kubernetes.objects import deployed
 from release_gates.probes.kubernetes.settings import KubernetesSettings
 
