@@ -35,6 +35,7 @@ def _of_environment(policy: Policy, environment: EnvironmentPolicy) -> Iterator[
             place=environment.name,
             sentence="the last environment accepts verdicts of a local, unsigned ledger",
         )
+    yield from _keyless(environment)
     if environment.mode is Mode.OBSERVE:
         yield Remark(place=environment.name, sentence=f"only observed{_until(environment)}: nothing is held")
     parent = policy.environment(environment.extends)
@@ -47,6 +48,21 @@ def _of_environment(policy: Policy, environment: EnvironmentPolicy) -> Iterator[
             yield from _of_gate(policy, gate, place)
         else:
             yield from weakened(before, gate, place)
+
+
+def _keyless(environment: EnvironmentPolicy) -> Iterator[Remark]:
+    """Yield each role that could never approve: its answers are signed, and too few persons have a key."""
+    if environment.trust is None or environment.local_may_promote:
+        return
+    signing = {key.person for key in environment.trust.keys if key.may("approval", environment.name)}
+    for role in environment.approvals:
+        without = [person for person in role.persons if person not in signing]
+        if len(role.persons) - len(without) < role.least:
+            yield Remark(
+                place=environment.name,
+                sentence=f"role {role.name} can never approve: it asks {role.least} signed answer(s), and "
+                f"trust.toml has no key with the role approval for {', '.join(without)}",
+            )
 
 
 def _of_gate(policy: Policy, gate: GateSpec, place: str) -> Iterator[Remark]:

@@ -7,6 +7,7 @@ import pytest
 from release_gates.errors import PolicyError
 from release_gates.model.gate import Policy
 from release_gates.policy.load import policy_from_snapshot
+from release_gates.policy.review import review
 
 GATES = 'schema = 1\n[gate.smoke]\nowner = "me"\n'
 PATH = 'schema = 1\npath = ["staging"]\n'
@@ -34,6 +35,23 @@ def test_every_entry_knows_the_keys() -> None:
     assert policy.digest != read(MACHINE).digest
     no_file = {"/tool": "t", "environments.toml": PATH, "staging.toml": GATES}
     assert policy_from_snapshot(no_file).environments[0].trust is None
+
+
+ROLE = '[environment.staging.approvals.role.risk]\nleast = 1\npersons = ["Ann Lee <ann@example.org>"]\n'
+
+
+def test_a_role_whose_persons_have_no_key_is_remarked() -> None:
+    def said(keys: str, entry: str = "") -> str:
+        snapshot = {"/tool": "t", "environments.toml": PATH + entry + ROLE, "staging.toml": GATES}
+        policy = policy_from_snapshot({**snapshot, "trust.toml": f"schema = 1\n{keys}"})
+        return " ".join(map(str, review(policy)))
+
+    own = PERSON.replace('["rules"]', '["approval"]')
+    assert "risk can never approve" in said(MACHINE)
+    assert "risk can never approve" in said(MACHINE + PERSON)
+    assert "risk can never approve" in said(MACHINE + own.replace("Ann Lee", "Ann Roe"))
+    assert "never approve" not in said(MACHINE + own)
+    assert "never approve" not in said(MACHINE, "[environment.staging]\nlocal_may_promote = true\n")
 
 
 @pytest.mark.parametrize(
