@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -233,6 +234,43 @@ def test_a_container_without_a_distribution(container: tuple[Engine, str]) -> No
         with pytest.raises(ProbeUnavailable, match="docker ps: name a container that runs") as error:
             read_host(Look(host=spec))
         assert spec in str(error.value)
+
+
+@pytest.fixture
+def podman(tmp_path: Path) -> Iterator[str]:
+    """Run a container of busybox alone by podman; skip where there is none, or it may not start one."""
+    if not (program := shutil.which("podman")) or not (runtime := shutil.which("runc")):
+        pytest.skip("podman and runc are not installed (apt-get install podman runc)")
+    (tmp_path / "root/bin").mkdir(parents=True)
+    for folder in ("proc", "sys", "dev", "tmp"):
+        (tmp_path / "root" / folder).mkdir()
+    shutil.copy("/bin/busybox", tmp_path / "root/bin/busybox")
+    for name in APPLETS:
+        (tmp_path / "root/bin" / name).symlink_to("busybox")
+    name = f"release-gates-{os.getpid()}"
+    bounds = ["--ulimit", "nofile=1000:1000", "--ulimit", "nproc=500:500", "--network", "none"]
+    command = [program, "--runtime", runtime, "--cgroup-manager", "cgroupfs", "run", "--detach", *bounds]
+    try:
+        run = [*command, "--name", name, "--rootfs", str(tmp_path / "root"), "/bin/sleep", "600"]
+        done = subprocess.run(run, capture_output=True, check=False, text=True)
+        if done.returncode:
+            pytest.skip(f"podman may not start a container here: {done.stderr.strip()[-200:]}")
+        yield name
+    finally:
+        subprocess.run([program, "rm", "-f", "-t", "0", name], capture_output=True, check=False)
+
+
+def test_a_container_of_podman(podman: str) -> None:
+    facts = read_host(Look(host=f"podman://{podman}", engine="1"))
+    local = read_host(Look(host="local://"))
+    assert {path: facts.files[path] for path in STATIC} == {path: local.files[path] for path in STATIC}
+    assert facts.hostname != local.hostname
+    assert facts.answers["engine"].text == "1"
+    for_ci = judge_host(facts, PROFILES["ci"])
+    assert not (*for_ci.findings, *for_ci.doubts)
+    assert for_ci.decided
+    with pytest.raises(ProbeUnavailable, match="podman ps: name a container that runs"):
+        read_host(Look(host="podman://nobody-here"))
 
 
 # -- ssh ------------------------------------------------------------------------------------------

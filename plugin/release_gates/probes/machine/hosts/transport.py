@@ -32,6 +32,8 @@ _REMEDIES = (
     ("No route to host", "Look at the route and the firewall: ssh -v"),
     ("No such container", "docker ps: name a container that runs"),
     ("is not running", "docker ps: name a container that runs"),
+    ("no container with name or ID", "podman ps: name a container that runs"),
+    ("container state improper", "podman ps: name a container that runs"),
     ("Cannot connect to the Docker daemon", "Start the engine, or let DOCKER_HOST name one that runs"),
     ("permission denied while trying to connect", "Let who measures use the engine's socket"),
     (
