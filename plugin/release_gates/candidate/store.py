@@ -12,17 +12,23 @@ from pathlib import Path
 from typing import BinaryIO
 
 from release_gates.candidate.content import file_sha256, is_sha256, open_regular
+from release_gates.candidate.remote import VARIABLE, Note, RemoteStore, named_store
 from release_gates.errors import CandidateError
 
 _CHUNK_BYTES = 1 << 20
 
 
 class ArtifactStore:
-    """A folder of read-only files, each named by the SHA-256 of what is in it."""
+    """A folder of read-only files, each named by the SHA-256 of what is in it.
+
+    Where the environment names a store that hosts share (``candidate.remote``), each file is kept there too,
+    and fetched from there once it is asked for and not here.
+    """
 
     def __init__(self, root: Path) -> None:
         """Use ``root`` (``.gates/artifacts``), which is made with the first artifact."""
         self.root = root
+        self._shared = named_store()
 
     def put(self, path: Path) -> str:
         """Keep a copy of a file and return its SHA-256.
@@ -33,7 +39,7 @@ class ArtifactStore:
             with open_regular(path) as source:
                 status = os.fstat(source.fileno())
                 executable = bool(status.st_mode & stat.S_IXUSR)
-                return self._keep(source, executable=executable, mtime_ns=status.st_mtime_ns)
+                return self._keep(source, Note(executable=executable, mtime_ns=status.st_mtime_ns))
         except OSError as error:
             raise CandidateError(
                 f"{path}: cannot be stored in {self.root} ({error}).",
@@ -44,7 +50,7 @@ class ArtifactStore:
     def put_bytes(self, data: bytes) -> str:
         """Keep some bytes and return their SHA-256."""
         try:
-            return self._keep(io.BytesIO(data), executable=False, mtime_ns=time.time_ns())
+            return self._keep(io.BytesIO(data), Note(executable=False, mtime_ns=time.time_ns()))
         except OSError as error:
             raise CandidateError(
                 f"{len(data)} bytes cannot be stored in {self.root} ({error}).",
@@ -55,6 +61,8 @@ class ArtifactStore:
     def get(self, sha256: str) -> Path:
         """Return the stored file of that digest, after hashing it; ``CandidateError`` if it is not that."""
         path = self._place(sha256)
+        if self._shared is not None and not os.path.lexists(path):
+            self._fetch(self._shared, sha256)
         try:
             found = file_sha256(path, follow=False)
         except FileNotFoundError:
@@ -74,7 +82,25 @@ class ArtifactStore:
             )
         return self.root / sha256
 
-    def _keep(self, source: BinaryIO, *, executable: bool, mtime_ns: int) -> str:
+    def _fetch(self, shared: RemoteStore, sha256: str) -> None:
+        """Bring a file here; one that is not what its digest says never gets its name."""
+        with tempfile.TemporaryDirectory(prefix="release-gates-") as folder:
+            fetched = Path(folder, "fetched")
+            note = shared.fetch(sha256, fetched)
+            if note is None:
+                return
+            if (found := file_sha256(fetched)) != sha256:
+                raise _damaged(Path(f"{sha256} of {VARIABLE}"), f"its content has SHA-256 {found}")
+            with fetched.open("rb") as source:
+                self._keep_here(source, note)
+
+    def _keep(self, source: BinaryIO, note: Note) -> str:
+        sha256 = self._keep_here(source, note)
+        if self._shared is not None:
+            self._shared.put(self._place(sha256), sha256, note)
+        return sha256
+
+    def _keep_here(self, source: BinaryIO, note: Note) -> str:
         self.root.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".incoming-", dir=self.root)
         temporary = Path(name)
@@ -82,8 +108,8 @@ class ArtifactStore:
             with os.fdopen(handle, "wb") as copy:
                 sha256 = _copy_hashing(source, copy)
                 place = self._place(sha256)
-                os.fchmod(copy.fileno(), 0o555 if executable or _is_executable(place) else 0o444)
-                os.utime(copy.fileno(), ns=(mtime_ns, mtime_ns))
+                os.fchmod(copy.fileno(), 0o555 if note.executable or _is_executable(place) else 0o444)
+                os.utime(copy.fileno(), ns=(note.mtime_ns, note.mtime_ns))
                 os.fsync(copy.fileno())
             temporary.replace(place)
         except BaseException:
