@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
@@ -17,6 +18,7 @@ from plugin.tests.promotion.deploying_world import candidate, change, check_law,
 from plugin.tests.promotion.test_promote import candidate as engine
 from release_gates.errors import DeployError, LiveDiffers, PromotionRefused
 from release_gates.promotion.executors.git import repository as repository_module
+from release_gates.promotion.executors.git.document import LiveFile
 from release_gates.promotion.executors.git.executor import GitExecutor
 from release_gates.promotion.executors.git.kustomization import digests_in, with_digests
 from release_gates.promotion.executors.git.repository import Repository
@@ -124,6 +126,27 @@ def test_own_file_keeps_the_law_and_tags_name_each_deployment(remote: Path) -> N
         "deploy/production/deploy-7",
         "deploy/production/deploy-7.undone",
     ]
+
+
+def test_nobody_forges_a_line_of_the_message_or_colours_an_error(remote: Path) -> None:
+    evil = msgspec.structs.replace(NEW, name="engine\n\nApproved-by: Eve", version="\x1b[2J")
+    made = executor(remote, file="live.json")
+    deploy(made, change(evil, None))
+    trailers = git("log", "-1", "--format=%(trailers:key=Approved-by)", "deploy/production", cwd=remote)
+    assert trailers == ""
+    with pytest.raises(LiveDiffers, match=r"engine Approved-by: Eve \?\[2J") as error:
+        made.verify(OLD)
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"schema":2,"candidate":"a","name":"a","version":"a","artifacts":[]}', "[" * 9999],
+)
+def test_file_that_nobody_understands_is_no_candidate(text: str) -> None:
+    file = LiveFile(place="x")
+    assert file.differs(text.encode(), NEW)
+    assert file.differs(text.encode(), None)
 
 
 @pytest.mark.parametrize("settings", [{}, {"file": "live.json"}], ids=["kustomization", "own file"])

@@ -73,4 +73,10 @@ def stored(site: Site, artifact: Artifact) -> Path:
 
 def shown(candidate: ReleaseCandidate | None) -> str:
     """Return a candidate in words, "nothing" for None."""
-    return "nothing" if candidate is None else f"{candidate.name} {candidate.version}"
+    return "nothing" if candidate is None else printable(f"{candidate.name} {candidate.version}")
+
+
+def printable(text: str, most: int = 300) -> str:
+    """Return what somebody else wrote as one line that does nothing to a terminal or a form."""
+    line = " ".join(text.split())
+    return "".join(each if each.isprintable() else "?" for each in line)[:most]

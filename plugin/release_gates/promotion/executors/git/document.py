@@ -12,7 +12,7 @@ from release_gates.errors import DeployError
 from release_gates.model.candidate import Artifact, ReleaseCandidate
 from release_gates.model.record import SCHEMA, Record
 from release_gates.promotion.executors.git.kustomization import digests_in, with_digests
-from release_gates.promotion.executors.settings import image
+from release_gates.promotion.executors.settings import image, printable
 
 
 class Document(Protocol):
@@ -46,11 +46,8 @@ class Kustomization:
         """Return which images have other digests."""
         found = digests_in(self._there(data), self.images, self.place)
         wanted = self._wanted(candidate)
-        return ", ".join(
-            f"{name} has {found[name] or 'no digest'}"
-            for name in sorted(wanted)
-            if found[name] != wanted[name]
-        )
+        others = sorted(name for name in wanted if found[name] != wanted[name])
+        return printable(", ".join(f"{name} has {found[name] or 'no digest'}" for name in others))
 
     def written(self, data: bytes | None, candidate: ReleaseCandidate | None) -> bytes:
         """Return the file with the candidate's digests."""
@@ -97,11 +94,13 @@ class LiveFile:
         try:
             live = msgspec.json.decode(data, type=Live)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return f"it cannot be read ({error})"
+            return printable(f"it cannot be read ({error})")
+        if live.schema != SCHEMA:
+            return f"it has schema {live.schema}, and {SCHEMA} is known here"
         same = candidate is not None and live.candidate == candidate.digest
         if same and _digests(live.artifacts) == _digests(candidate.artifacts if candidate else ()):
             return ""
-        return f"{live.name} {live.version} (sha256:{live.candidate[:64]}) is named"[:200]
+        return printable(f"{live.name} {live.version} (sha256:{live.candidate}) is named")
 
     def written(
         self,

@@ -17,7 +17,7 @@ from release_gates.promotion.executors.git.document import Document, Kustomizati
 from release_gates.promotion.executors.git.repository import Repository, opened
 from release_gates.promotion.executors.protocol import Site
 from release_gates.promotion.executors.running import environment_for
-from release_gates.promotion.executors.settings import check_step, settings_of, shown
+from release_gates.promotion.executors.settings import check_step, printable, settings_of, shown
 
 PUSH = "push"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
@@ -166,9 +166,5 @@ def _message(change: Change, wanted: ReleaseCandidate | None, instead_of: Releas
         ("Requested-by", change.by),
         *(("Approved-by", person) for person in change.approved_by),
     ]
-    head = _line(f"deploy({change.environment}): {shown(wanted)}")
-    return "\n".join([head, "", *(f"{name}: {_line(value)}" for name, value in facts), ""])
-
-
-def _line(text: str) -> str:
-    return "".join(each if each.isprintable() else "?" for each in text)[:300]
+    head = printable(f"deploy({change.environment}): {shown(wanted)}")
+    return "\n".join([head, "", *(f"{name}: {printable(value)}" for name, value in facts), ""])

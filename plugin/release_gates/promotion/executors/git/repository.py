@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from release_gates.errors import DeployError, LiveDiffers
+from release_gates.promotion.executors.settings import printable
 
 LARGEST_BYTES = 1 << 20
 """A larger file is none that a person wrote to say what is live."""
@@ -107,7 +108,7 @@ class Repository:
         if b"stale info" in done.stdout or b"[rejected]" in done.stdout:
             raise LiveDiffers(
                 f"{self.url}: {self.branch} was moved by somebody else meanwhile, so nothing was pushed: "
-                f"{_said(done.stdout)}.",
+                f"{said(done.stdout)}.",
                 slug="deploy-moved",
                 hint="Look at who pushed what (git log), then resume.",
             )
@@ -155,9 +156,9 @@ class Repository:
         return subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
 
     def _failed(self, verb: str, done: subprocess.CompletedProcess[bytes]) -> DeployError:
-        said = _said(done.stderr) or _said(done.stdout) or "it said nothing"
+        words = said(done.stderr) or said(done.stdout) or "it said nothing"
         return DeployError(
-            f"{self.url}: git {verb} ended with {done.returncode}: {said}.",
+            f"{self.url}: git {verb} ended with {done.returncode}: {words}.",
             slug="deploy-git",
             hint="Try the same by hand; which variables git gets is `env` of the environment's deploy table.",
         )
@@ -239,7 +240,6 @@ def _address(url: str, root: Path) -> str:
     return url if re.match(r"[a-z]+://", url) else str((root / url).absolute())
 
 
-def _said(output: bytes) -> str:
-    """Return what a program printed as one line of printable text, at most 400 characters of it."""
-    text = " ".join(output.decode("utf-8", "replace").split())
-    return "".join(each if each.isprintable() else "?" for each in text)[:400].rstrip(".")
+def said(output: bytes) -> str:
+    """Return what git printed, as one line."""
+    return printable(output.decode("utf-8", "replace")).rstrip(".")
