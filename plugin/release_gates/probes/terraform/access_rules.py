@@ -81,6 +81,9 @@ def made_public(plan: Plan, settings: TerraformSettings) -> Iterator[Fault | Dou
                 yield statement
             elif statement.get("Effect") != "Deny" and _anybody(statement):
                 yield Fault(each.address, place, "for every principal", "principals that are named")
+            elif statement.get("Effect") != "Deny" and _any_user(statement):
+                found = "for every user of an identity provider"
+                yield Fault(each.address, place, found, "a condition on the subject (…:sub)")
 
 
 def backed_up(plan: Plan, settings: TerraformSettings) -> Iterator[Fault | Doubt]:
@@ -143,6 +146,25 @@ def _anybody(statement: dict[str, Any]) -> bool:
     principal = statement.get("Principal")
     named = principal.values() if isinstance(principal, dict) else [principal]
     return "NotPrincipal" in statement or any("*" in _list(one) for one in named)
+
+
+def _any_user(statement: dict[str, Any]) -> bool:
+    """Tell whether a role trusts all that an identity provider knows: every repository of GitHub, say."""
+    principal = statement.get("Principal")
+    actions = [str(action).lower() for action in _list(statement.get("Action"))]
+    if not isinstance(principal, dict) or "Federated" not in principal:
+        return False
+    if not any(action in {"sts:assumerolewithwebidentity", "sts:*", "*"} for action in actions):
+        return False
+    subjects = [
+        str(value)
+        for operator, tests in (statement.get("Condition") or {}).items()
+        if operator.startswith(("StringEquals", "StringLike")) and isinstance(tests, dict)
+        for key, values in tests.items()
+        if key.lower().endswith((":sub", ":amr"))
+        for value in _list(values)
+    ]
+    return not subjects or any(not value.strip("*?:/") or value.startswith("*") for value in subjects)
 
 
 def _bounded(condition: Any) -> bool:

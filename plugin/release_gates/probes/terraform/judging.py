@@ -23,7 +23,7 @@ from release_gates.probes.terraform.settings import TerraformSettings, fits
 from release_gates.probes.terraform.sources import Sources
 
 OfPlan = Callable[[Plan, TerraformSettings], Iterator[Fault | Doubt]]
-OfSources = Callable[[Plan, Sources], Iterator[Fault | Doubt]]
+OfSources = Callable[[Plan, Sources, TerraformSettings], Iterator[Fault | Doubt]]
 
 PLANNED: Mapping[str, OfPlan] = {
     "TF01": change_rules.destroyed,
@@ -90,7 +90,7 @@ def judge_plan(
 
 def _found(rule: str, plan: Plan, sources: Sources, settings: TerraformSettings) -> Iterator[Finding]:
     severity = settings.severity.get(rule, CATALOGUE[rule].severity)
-    about = PLANNED[rule](plan, settings) if rule in PLANNED else DECLARED[rule](plan, sources)
+    about = PLANNED[rule](plan, settings) if rule in PLANNED else DECLARED[rule](plan, sources, settings)
     for one in dict.fromkeys(about):
         yield Finding(rule=CATALOGUE[rule], severity=severity, about=one)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from release_gates.probes.terraform.plan import Module, Plan, StateValues, modules, state_resources
 from release_gates.probes.terraform.rule import Doubt, Fault
+from release_gates.probes.terraform.settings import TerraformSettings
 from release_gates.probes.terraform.sources import Sources
 
 NAME = re.compile(
@@ -25,7 +26,7 @@ ENCODED = frozenset({"custom_data", "user_data", "user_data_base64"})
 """Attributes that hold a script, in base64 or as it is."""
 
 
-def secrets(plan: Plan, sources: Sources) -> Iterator[Fault | Doubt]:
+def secrets(plan: Plan, sources: Sources, _settings: TerraformSettings) -> Iterator[Fault | Doubt]:
     """TF15: yield what is marked as sensitive, or looks it, and stands in the plan or beside it."""
     for each in (*plan.resource_changes, *plan.resource_drift):
         change = each.change

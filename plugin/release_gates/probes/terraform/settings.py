@@ -46,10 +46,11 @@ class TerraformSettings(Part, frozen=True, kw_only=True):
     for ``plan_hours``. ``protected`` are patterns of addresses that must not be destroyed, beside what holds
     state by its type. ``open_ports`` maps patterns of addresses to ports that anybody may reach, ``exposed``
     are addresses that may have a public address or endpoint, ``kinds`` are types that no rule knows and that
-    are accepted unjudged. ``program`` is Terraform or OpenTofu, which ``check_sources`` asks whether the
-    sources are formatted, and whether they are valid where ``validate`` is on. Backups are kept for
-    ``backup_days`` at least. ``off`` maps a rule to why it is not asked. ``fails_from`` is the mildest
-    severity that fails; milder findings are counted as tolerated.
+    are accepted unjudged, ``providers`` patterns of those that may be used (default: any, if it is pinned),
+    such as ``registry.terraform.io/hashicorp/*``. ``program`` is Terraform or OpenTofu, which
+    ``check_sources`` asks whether the sources are formatted, and whether they are valid where ``validate`` is
+    on. Backups are kept for ``backup_days`` at least. ``off`` maps a rule to why it is not asked.
+    ``fails_from`` is the mildest severity that fails; milder findings are counted as tolerated.
     Raises ValueError for a rule that nobody knows, or that is off without a reason, and for bad values.
     """
 
@@ -61,6 +62,7 @@ class TerraformSettings(Part, frozen=True, kw_only=True):
     open_ports: dict[str, list[int]] = {}
     exposed: list[str] = []
     kinds: list[str] = []
+    providers: list[str] = []
     program: str = ""
     validate: bool = False
     backup_days: int = 7
@@ -73,6 +75,8 @@ class TerraformSettings(Part, frozen=True, kw_only=True):
         check_names(CATALOGUE, "off", self.off)
         check_names(CATALOGUE, "severity", self.severity)
         check_reasons("off", self.off)
+        if not CATALOGUE.keys() - self.off.keys():
+            raise ValueError("off: every rule is off, and judging nothing is no pass")
         if not self.plan or not self.folder or self.folder.startswith("/") or ".." in self.folder.split("/"):
             raise ValueError("plan names an artifact, folder one below the root of the suite")
         if self.validate and not self.program:
@@ -81,7 +85,7 @@ class TerraformSettings(Part, frozen=True, kw_only=True):
             raise ValueError(f"plan_hours = {self.plan_hours:g}: must be above 0 and at most {24 * 366}")
         if not 1 <= self.backup_days <= 3650:
             raise ValueError(f"backup_days = {self.backup_days}: must be from 1 to 3650")
-        for pattern in (*self.protected, *self.open_ports, *self.exposed, *self.kinds):
+        for pattern in (*self.protected, *self.open_ports, *self.exposed, *self.kinds, *self.providers):
             if not pattern.strip(" *."):
                 raise ValueError(f"{pattern!r} stands for everything: name addresses or types")
         for pattern, ports in self.open_ports.items():

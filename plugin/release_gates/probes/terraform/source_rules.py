@@ -9,6 +9,7 @@ from typing import Any
 from release_gates.model.foreign import plain
 from release_gates.probes.terraform.plan import Plan, modules
 from release_gates.probes.terraform.rule import Doubt, Fault
+from release_gates.probes.terraform.settings import TerraformSettings, fits
 from release_gates.probes.terraform.sources import Sources
 
 BUILT_IN = "terraform.io/builtin/"
@@ -24,8 +25,8 @@ OPEN = frozenset({"consul", "kubernetes", "pg", "cos", "oss", "etcdv3", "manta",
 """Backends of which the sources do not tell whether they encrypt."""
 
 
-def unpinned_providers(plan: Plan, sources: Sources) -> Iterator[Fault | Doubt]:
-    """TF12: yield providers without an upper end, or without version and hashes in the lock file."""
+def unpinned_providers(plan: Plan, sources: Sources, settings: TerraformSettings) -> Iterator[Fault | Doubt]:
+    """TF12: yield providers that are not named, without an upper end, or without hashes in the lock file."""
     declared: dict[str, list[str]] = {}
     for one in plan.configuration.provider_config.values():
         declared.setdefault(one.full_name, []).append(one.version_constraint)
@@ -34,6 +35,8 @@ def unpinned_providers(plan: Plan, sources: Sources) -> Iterator[Fault | Doubt]:
         if name.startswith(BUILT_IN):
             continue
         where = plain(name) or "a provider"
+        if settings.providers and not any(fits(pattern, name) for pattern in settings.providers):
+            yield Fault(where, "", "not among those that policy names in `providers`", "one of them")
         if not any(_has_end(one) for one in declared.get(name, ())):
             said = ", ".join(filter(None, declared.get(name, ())))
             yield Fault(where, "version", plain(said) or "not set", "a version with an upper end")
@@ -43,7 +46,7 @@ def unpinned_providers(plan: Plan, sources: Sources) -> Iterator[Fault | Doubt]:
             yield Fault(where, ".terraform.lock.hcl", found, "a version with hashes")
 
 
-def unpinned_modules(plan: Plan, _sources: Sources) -> Iterator[Fault | Doubt]:
+def unpinned_modules(plan: Plan, _sources: Sources, _settings: TerraformSettings) -> Iterator[Fault | Doubt]:
     """TF13: yield modules that may be another tomorrow."""
     for path, module in modules(plan):
         for name, call in module.module_calls.items():
@@ -60,7 +63,7 @@ def unpinned_modules(plan: Plan, _sources: Sources) -> Iterator[Fault | Doubt]:
                 yield Fault(address, "version", said, "one exact version")
 
 
-def unkept_state(_plan: Plan, sources: Sources) -> Iterator[Fault | Doubt]:
+def unkept_state(_plan: Plan, sources: Sources, _settings: TerraformSettings) -> Iterator[Fault | Doubt]:
     """TF14: yield a state that lies in a file, is not encrypted, or is not locked."""
     backends = [found for block in sources.blocks for found in _backends(block)]
     if not backends:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import ValidationError
 
 from fixtures.trading_system.deploy.plan import DEFECTS, FOLDER, RESOURCES, document, unknown, value
 from release_gates.errors import MeasurementError
@@ -18,7 +19,7 @@ from release_gates.probes.terraform.judging import DECLARED, PLANNED
 from release_gates.probes.terraform.kinds import NEUTRAL, STATEFUL
 from release_gates.probes.terraform.sources import read_folder
 
-from .conftest import SOURCES, Edit, added, broken, doubted, judged, planned, removed
+from .conftest import SOURCES, Edit, added, broken, doubted, judged, planned, policy, removed
 
 ORDERS, SNAPSHOTS = "aws_vpc_security_group_ingress_rule.orders", "aws_s3_bucket.snapshots"
 SG = {"name": "x", "egress": []}
@@ -85,6 +86,18 @@ def sensitive_variable(plan: dict[str, Any]) -> None:
 
 def provisioned(plan: dict[str, Any]) -> None:
     plan["configuration"]["root_module"]["resources"][4]["provisioners"] = [{"type": "local-exec"}]
+
+
+def federated(subject: str | None) -> str:
+    """Return a policy that trusts what GitHub's workflows say they are."""
+    tests = {"token.actions.githubusercontent.com:aud": "sts.amazonaws.com"}
+    if subject:
+        tests["token.actions.githubusercontent.com:sub"] = subject
+    return allowed(
+        Principal={"Federated": "arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com"},
+        Action="sts:AssumeRoleWithWebIdentity",
+        Condition={"StringLike": tests},
+    )
 
 
 def constant(*names: str) -> dict[str, Any]:
@@ -160,6 +173,11 @@ FAULTS: dict[str, tuple[str, Edit]] = {
     "a secret for everybody": (
         "TF05",
         added("aws_secretsmanager_secret.a", policy=allowed(Principal="*", Action="secretsmanager:*")),
+    ),
+    "every repository of GitHub": ("TF05", added("aws_iam_role.a", assume_role_policy=federated(None))),
+    "every branch of every repository": (
+        "TF05",
+        added("aws_iam_role.a", assume_role_policy=federated("*:ref:refs/heads/main")),
     ),
     "an elastic address": ("TF04", added("aws_eip.a")),
     "a public balancer": ("TF04", added("aws_lb.a", **{**LB, "internal": False})),
@@ -287,6 +305,9 @@ def test_each_fault_is_found_by_its_rule_alone(name: str) -> None:
 
 
 FINE: dict[str, Edit] = {
+    "one repository of GitHub": added(
+        "aws_iam_role.a", assume_role_policy=federated("repo:firm/engine:ref:refs/heads/main")
+    ),
     "a good database": added("aws_db_instance.a", **DB),
     "a good cache": added("aws_elasticache_replication_group.a", **CACHE),
     "a good cluster": added("aws_eks_cluster.a", **EKS),
@@ -431,6 +452,16 @@ def test_policy_approves_ports_addresses_types_and_what_is_protected() -> None:
     assert broken(judged(acts("aws_vpc.trading", "delete"), protected=["aws_vpc.*"])) == {"TF01"}
     moved = DEFECTS["tf_journal_replaced"].edit
     assert not judged(moved, off={"TF01": "the journal is copied first"}).findings
+
+
+def test_policy_names_the_providers_that_may_be_used() -> None:
+    assert not judged(providers=["registry.terraform.io/hashicorp/*"]).findings
+    assert broken(judged(providers=["registry.terraform.io/datadog/*"])) == {"TF12"}
+
+
+def test_policy_that_switches_everything_off_is_refused() -> None:
+    with pytest.raises(ValidationError, match="every rule is off"):
+        policy(off=dict.fromkeys(ids(), "not asked at all"))
 
 
 def test_policy_that_is_about_nothing_is_an_error() -> None:
