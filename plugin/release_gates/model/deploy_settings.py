@@ -55,9 +55,9 @@ class OciSettings(Record, frozen=True, kw_only=True):
 class LocalSettings(Record, frozen=True, kw_only=True):
     """Processes of this host in two slots behind haproxy, which listens at ``listen`` (address:port).
 
-    ``artifact`` is a program; ``arguments`` may have ``{port}`` and ``{state}``, the slot's port and folder.
-    Where ``handover`` is ``"journal"`` both slots have one folder and never run at once; ``keep`` is for
-    ``"none"``, and keeps the old one running as a way back. A slot is ready when ``ready`` answers 200.
+    ``artifact`` is a program; ``arguments`` may have ``{port}``, that of the slot. Where ``handover`` is
+    ``"journal"`` both slots have one folder, ``{state}``, and never run at once; ``keep`` is for ``"none"``,
+    and keeps the old one running as a way back. A slot is ready when ``ready`` answers 200.
     """
 
     artifact: str

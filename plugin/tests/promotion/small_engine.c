@@ -51,7 +51,7 @@ int main(int argc, char **argv) {
             char text[32];
             if (!strncmp(request, "POST", 4)) {
                 if (!strncmp(request, "POST /slow", 10)) usleep(300000);
-                answer(client, write(journal, "x", 1) == 1 ? 201 : 500, version);
+                answer(client, journal < 0 || write(journal, "x", 1) == 1 ? 201 : 500, version);
             } else if (!strncmp(request, "GET /count", 10)) {
                 snprintf(text, sizeof text, "%ld", (long)lseek(journal, 0, SEEK_END));
                 answer(client, 200, text);

@@ -51,11 +51,12 @@ class Place:
     def executor(self, **settings: Any) -> LocalExecutor:
         """Return the executor, as a new process would make it."""
         self.settings |= settings
+        journal = self.settings.get("handover") == "journal"
         told = {
             "artifact": PROGRAM,
             "listen": f"127.0.0.1:{self.listen}",
             "ports": self.ports,
-            "arguments": ["--port", "{port}", "--journal", "{state}/journal"],
+            "arguments": ["--port", "{port}", *(["--journal", "{state}/journal"] if journal else [])],
             "start_timeout_s": 20.0,
             **self.settings,
         }
@@ -416,7 +417,7 @@ def killed_within(act: Any, seconds: float) -> None:
 
 def wait_for(condition: Any) -> None:
     for _ in range(3000):
-        with suppress(OSError):
+        with suppress(OSError, DeployError):  # what is just dying says anything
             if condition():
                 return
         time.sleep(0.01)
@@ -445,6 +446,7 @@ def test_variables_of_the_deployer_stay_with_it(place: Place, monkeypatch: pytes
         ({"stop_timeout_s": -1.0}, "not seconds"),
         ({"start_timeout_s": 290.0}, "may take 315 s, and a step 300 s"),
         ({"handover": "both"}, "do not fit"),
+        ({"arguments": ["--journal", "{state}/journal"]}, "two journals of which neither knows the other"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(place: Place, settings: dict[str, Any], says: str) -> None:

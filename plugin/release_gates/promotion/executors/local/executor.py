@@ -271,6 +271,9 @@ def _check(settings: LocalSettings, timeout_s: float) -> None:
         raise _refused("ports", str(ports), "two ports besides that of listen")
     if not re.fullmatch(r"/[A-Za-z0-9._~/?&=%-]*", settings.ready):
         raise _refused("ready", settings.ready, "a path, as in /ready")
+    if settings.handover == "none" and any("{state}" in word for word in settings.arguments):
+        wanted = 'without {state}: two journals of which neither knows the other. Use handover = "journal"'
+        raise _refused("arguments", " ".join(settings.arguments), wanted)
     for name in ("drain_s", "start_timeout_s", "stop_timeout_s"):
         if not isfinite(value := getattr(settings, name)) or value < 0:
             raise _refused(name, str(value), "seconds")
