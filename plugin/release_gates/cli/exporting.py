@@ -78,9 +78,14 @@ def verify_export(project: Project, file: Path, trust: Path | None) -> None:
     lines = [
         f"events {made.first} to {made.last} of the ledger {made.ledger[:12]}, from {made.since} to "
         f"{made.until} (UTC), follow each other without a gap; every file is what {archive.SUMS} says",
-        f"{found.verdicts} verdict(s) of {len(made.runs)} run(s), and {found.evidence} evidence file(s), are "
-        "those that events and verdicts name",
+        f"{found.verdicts} of {len(made.runs)} run(s) have a verdict that an event of the period tells; "
+        f"{found.evidence} evidence file(s) are those that these verdicts name",
     ]
+    if others := len(made.runs) - found.verdicts:
+        lines.append(
+            f"{others} run(s) have no verdict, or had it before the period: of their files no more is known "
+            f"than {archive.SUMS} says"
+        )
     if trust is None:
         lines.append("no keys were named (--trust FILE), so no signature was looked at")
     else:
@@ -163,8 +168,10 @@ def _run(project: Project, run: ExportedRun, view: RunView, into: _Archive) -> I
     """Put the files of a run into the archive, and yield each that is not what the verdict was decided on."""
     if view.verdict is not None:
         into.put(f"{run.folder}/{archive.VERDICT}", canonical(view.verdict))
-    signed = _beside(project, run.run)
-    if signed is not None:
+    signed, why = _signatures(project, run.run)
+    if why:
+        yield Missing(run=run.run, file=archive.SIGNATURES, because=why)
+    elif signed:
         into.put(f"{run.folder}/{archive.ATTESTATIONS}", signed)
     digests = view.verdict.inputs.evidence if view.verdict else None
     if digests is not None and len(digests) != len(view.started.evidence):
@@ -193,11 +200,14 @@ def _evidence(root: Path, name: str, digest: str | None) -> tuple[bytes, str]:
     return data, ""
 
 
-def _beside(project: Project, run: str) -> bytes | None:
+def _signatures(project: Project, run: str) -> tuple[bytes, str]:
+    """Return the signatures of a run, nothing where nobody signed, and why they cannot be read."""
     try:
-        return attestations_of(project.state, run).read_bytes()
-    except (GateError, OSError):
-        return None
+        return attestations_of(project.state, run).read_bytes(), ""
+    except FileNotFoundError:
+        return b"", ""
+    except (GateError, OSError) as error:
+        return b"", error.message if isinstance(error, GateError) else error.strerror or str(error)
 
 
 def _rules(project: Project, rules: str, into: _Archive) -> Iterator[Missing]:

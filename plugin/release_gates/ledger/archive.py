@@ -1,10 +1,13 @@
-"""How an export is laid out, and what belongs into it by the events of its period."""
+"""How an export is laid out, and what belongs into it by the events of its period. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
+
+import msgspec
 
 from release_gates.errors import LedgerError
 from release_gates.ledger.chain import to_row
@@ -12,10 +15,14 @@ from release_gates.ledger.history import RunView, runs
 from release_gates.ledger.segment import piece
 from release_gates.model.event import Event, RunStarted
 from release_gates.model.export import Export, ExportedRun, Missing
+from release_gates.model.record import SCHEMA
+from release_gates.model.verdict import Verdict
 
 README, SUMS, INDEX = "README.txt", "SHA256SUMS", "export.json"
 EVENTS, CHECKPOINT = "events.jsonl", "checkpoint.json"
 VERDICT, ATTESTATIONS, EVIDENCE = "verdict.json", "attestations.intoto.jsonl", "evidence-{:04}.jsonl"
+SIGNATURES = "signatures"
+"""What is said to be missing where signatures are there and cannot be read."""
 RULES, APPROVAL = "rules/{}.json", "rules-approvals/{}.intoto.jsonl"
 NAMES = re.compile(
     r"README\.txt|SHA256SUMS|export\.json|events\.jsonl|checkpoint\.json"
@@ -114,3 +121,65 @@ def readme(of: Export) -> str:
 def sums_text(sums: Mapping[str, str]) -> str:
     """Return digests by file as ``sha256sum -c`` reads them."""
     return "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+
+
+def check_index(export: Export, events: Sequence[Event]) -> None:
+    """Raise ``ValueError`` unless an export says of itself what its events say."""
+    told = [run for run, _ in runs_in(events, events)]
+    made = index(events, events, export.since, export.until, exported=export.runs, missing=export.missing)
+    whole = msgspec.structs.replace(made, ledger=made.ledger if events[0].seq == 1 else export.ledger)
+    if export != whole or export.schema != SCHEMA:
+        raise ValueError(f"{INDEX} does not say what its events say")
+    if not (export.since <= events[0].at.date() and events[-1].at.date() <= export.until):
+        raise ValueError("its events are of another period")
+    if [run for run in export.runs if run.seq >= events[0].seq] != told:
+        raise ValueError(f"{INDEX} does not name the runs that its events name")
+    named = {getattr(event.fact, "run", "") for event in events} - {""}
+    began = {event.fact.run for event in events if isinstance(event.fact, RunStarted)}
+    if not {run.run for run in export.runs} - began <= named - began:
+        raise ValueError(f"{INDEX} names a run that no event names")
+
+
+def check_names(export: Export, events: Sequence[Event], sums: Mapping[str, str]) -> None:
+    """Raise ``ValueError`` for a file that no run has, and for rules that are not what their name says."""
+    folders = {run.folder for run in export.runs}
+    for name, digest in sums.items():
+        folder, _, file = name.rpartition("/")
+        if folder.startswith("runs/") and folder not in folders:
+            raise ValueError(f"{name} is of no run of the export")
+        if folder == "rules" and file != f"{digest}.json":
+            raise ValueError(f"{name} is not what its name says")
+    absent = {each.file for each in export.missing}
+    for event in events:
+        if isinstance(event.fact, RunStarted):
+            rules = event.fact.rules
+            if RULES.format(rules) not in sums and f"rules {rules[:64]}" not in absent:
+                raise ValueError(
+                    f"the rules of run {event.fact.run[:80]!a} are neither there nor said to be missing"
+                )
+
+
+def check_files(run: ExportedRun, verdict: Verdict | None, there: Mapping[str, str], *, said: bool) -> int:
+    """Return how many evidence files there are; ``ValueError`` unless each is what the verdict names.
+
+    Or ``said`` to be missing. Of a run without verdict nobody knows what they have to be.
+    """
+    if verdict is None:
+        return len(there)
+    wanted = {
+        EVIDENCE.format(number): digest for number, digest in enumerate(verdict.inputs.evidence, start=1)
+    }
+    lost = wanted.keys() - there.keys()
+    if not there.items() <= wanted.items() or (lost and not said):
+        raise ValueError(f"the evidence of run {run.run[:80]!a} is not what its verdict names")
+    return len(there)
+
+
+def evidence_by_folder(sums: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the digests of evidence files by the folder of their run."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for name, digest in sums.items():
+        folder, _, file = name.rpartition("/")
+        if file.startswith("evidence-"):
+            found[folder][file] = digest
+    return found

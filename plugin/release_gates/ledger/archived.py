@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +16,15 @@ import msgspec
 
 from release_gates.errors import TrustError
 from release_gates.ledger import archive
-from release_gates.ledger.archive import index, readme, runs_in, sums_text
+from release_gates.ledger.archive import (
+    check_files,
+    check_index,
+    check_names,
+    evidence_by_folder,
+    readme,
+    runs_in,
+    sums_text,
+)
 from release_gates.ledger.attestations.approvals import check_approval
 from release_gates.ledger.attestations.bundle import odd_entries
 from release_gates.ledger.attestations.checkpoints import check_signed_checkpoint
@@ -24,9 +33,9 @@ from release_gates.ledger.attestations.files import split_lines
 from release_gates.ledger.chain import to_row
 from release_gates.ledger.history import RunView
 from release_gates.ledger.segment import read_segment
-from release_gates.model.event import Approved, Event, RunStarted
+from release_gates.model.event import Approved, Event, RunFinished
 from release_gates.model.export import Export, ExportedRun
-from release_gates.model.record import SCHEMA, canonical
+from release_gates.model.record import canonical
 from release_gates.model.trust import Trust
 from release_gates.model.verdict import Verdict
 
@@ -37,7 +46,11 @@ Kind = TypeVar("Kind")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archived:
-    """What an export shows, once nothing speaks against it; counts of signatures are of those that hold."""
+    """What an export shows, once nothing speaks against it.
+
+    ``verdicts`` are those that an event tells, ``evidence`` the files that they name; signatures are
+    counted where they hold.
+    """
 
     export: Export
     events: int
@@ -76,17 +89,27 @@ class _Reading:
         sums = self._sums()
         events = read_segment(self._read(archive.EVENTS))
         export = self._record(archive.INDEX, Export)
-        _check_index(export, events)
+        check_index(export, events)
         if self._read(archive.README) != readme(export).encode():
             raise ValueError("its README.txt is not the one that release-gates writes")
-        _check_names(export, events, sums)
+        check_names(export, events, sums)
         found = dict(runs_in(events, events))
-        verdicts = {run: self._verdict(run, found.get(run), sums, export) for run in export.runs}
+        told: dict[str, list[Verdict]] = defaultdict(list)
+        for event in events:
+            if isinstance(event.fact, RunFinished):
+                told[event.fact.run].append(event.fact.verdict)
+        evidence = evidence_by_folder(sums)
+        lost = {each.run for each in export.missing if each.file != archive.SIGNATURES}
+        files = []
+        for run in export.runs:
+            verdict = self._verdict(run, found.get(run), told[run.run], sums)
+            count = check_files(run, verdict, evidence[run.folder], said=run.run in lost)
+            files.append(count if told[run.run] else None)
         return Archived(
             export=export,
             events=len(events),
-            verdicts=sum(verdict is not None for verdict in verdicts.values()),
-            evidence=sum("/evidence-" in name for name in sums),
+            verdicts=sum(count is not None for count in files),
+            evidence=sum(count or 0 for count in files),
             signed_verdicts=sum(self._is_signed(run, view, sums) for run, view in found.items()),
             signed_answers=sum(self._is_answer_signed(event) for event in events),
             answers=sum(isinstance(event.fact, Approved) for event in events),
@@ -143,16 +166,15 @@ class _Reading:
         return found
 
     def _verdict(
-        self, run: ExportedRun, view: RunView | None, sums: Mapping[str, str], export: Export
+        self, run: ExportedRun, view: RunView | None, told: Sequence[Verdict], sums: Mapping[str, str]
     ) -> Verdict | None:
-        """Return a run's verdict, if its files are those that it names; None for a run that has none."""
+        """Return a run's verdict, which is one of those that events tell of it; None where it has none."""
         name = f"{run.folder}/{archive.VERDICT}"
         verdict = self._record(name, Verdict) if name in sums else None
         if verdict is not None and verdict.run != run.run:
             raise ValueError(f"{name} is of another run")
-        if view is not None and view.verdict is not None and verdict != view.verdict:
+        if (view is not None and view.verdict not in (None, verdict)) or (told and verdict not in told):
             raise ValueError(f"{name} is not what the events say of run {run.run[:80]!a}")
-        _check_files(run, verdict, sums, export)
         return verdict
 
     def _is_signed(self, run: ExportedRun, view: RunView, sums: Mapping[str, str]) -> bool:
@@ -192,57 +214,6 @@ class _Reading:
         if inside is None:
             return f"key {name} signed event {seen.seq}, which is not in it"
         return f"key {name} signed the chain up to event {seen.seq} of {last}"
-
-
-def _check_index(export: Export, events: Sequence[Event]) -> None:
-    """Raise ``ValueError`` unless an export says of itself what its events say."""
-    told = [run for run, _ in runs_in(events, events)]
-    made = index(events, events, export.since, export.until, exported=export.runs, missing=export.missing)
-    whole = msgspec.structs.replace(made, ledger=made.ledger if events[0].seq == 1 else export.ledger)
-    if export != whole or export.schema != SCHEMA:
-        raise ValueError(f"{archive.INDEX} does not say what its events say")
-    if not (export.since <= events[0].at.date() and events[-1].at.date() <= export.until):
-        raise ValueError("its events are of another period")
-    if [run for run in export.runs if run.seq >= events[0].seq] != told:
-        raise ValueError(f"{archive.INDEX} does not name the runs that its events name")
-    named = {getattr(event.fact, "run", "") for event in events} - {""}
-    began = {event.fact.run for event in events if isinstance(event.fact, RunStarted)}
-    if not {run.run for run in export.runs} - began <= named - began:
-        raise ValueError(f"{archive.INDEX} names a run that no event names")
-
-
-def _check_names(export: Export, events: Sequence[Event], sums: Mapping[str, str]) -> None:
-    """Raise ``ValueError`` for a file that no run has, and for rules that are not what their name says."""
-    folders = {run.folder for run in export.runs}
-    for name, digest in sums.items():
-        folder, _, file = name.rpartition("/")
-        if folder.startswith("runs/") and folder not in folders:
-            raise ValueError(f"{name} is of no run of the export")
-        if folder == "rules" and file != f"{digest}.json":
-            raise ValueError(f"{name} is not what its name says")
-    absent = {each.file for each in export.missing}
-    for event in events:
-        if isinstance(event.fact, RunStarted):
-            rules = event.fact.rules
-            if archive.RULES.format(rules) not in sums and f"rules {rules[:64]}" not in absent:
-                raise ValueError(
-                    f"the rules of run {event.fact.run[:80]!a} are neither there nor said to be missing"
-                )
-
-
-def _check_files(run: ExportedRun, verdict: Verdict | None, sums: Mapping[str, str], export: Export) -> None:
-    """Raise ``ValueError`` unless each evidence file is what the verdict names, or said to be missing."""
-    there = {name for name in sums if name.startswith(f"{run.folder}/evidence-")}
-    if verdict is None:
-        return
-    wanted = {
-        f"{run.folder}/{archive.EVIDENCE.format(number)}": digest
-        for number, digest in enumerate(verdict.inputs.evidence, start=1)
-    }
-    lost = len(wanted.keys() - there)
-    said = sum(each.run == run.run for each in export.missing)
-    if there - wanted.keys() or any(sums[name] != wanted[name] for name in there) or (lost and not said):
-        raise ValueError(f"the evidence of run {run.run[:80]!a} is not what its verdict names")
 
 
 def bad_export(path: Path, why: str) -> TrustError:

@@ -18,14 +18,17 @@ from hypothesis import strategies as st
 from plugin.tests.cli.test_bundle_of_promotion import World
 from plugin.tests.cli.test_bundle_of_promotion import world as world  # noqa: PLC0414 - a fixture
 from plugin.tests.cli.test_signing import TODAY
+from plugin.tests.promotion.signed_world import candidate
 from release_gates.errors import LedgerError, TrustError
 from release_gates.ledger.archive import period, sums_text
 from release_gates.ledger.archived import check_export
 from release_gates.ledger.chain import to_row
 from release_gates.ledger.segment import read_segment, segment_bytes
-from release_gates.model.event import Approved, Event, FirstRelease
+from release_gates.ledger.sqlite import SqliteLedger
+from release_gates.model.event import Approved, Event, FirstRelease, RunStarted
 from release_gates.model.export import Export
 from release_gates.model.record import canonical
+from release_gates.testing import GateProject
 
 NOW = datetime.now(UTC) + timedelta(hours=1)
 
@@ -77,6 +80,39 @@ def test_what_is_missing_is_named(world: World, tmp_path: Path) -> None:
         assert [each.file for each in found.export.missing] == [evidence]
         assert world.project.cli("verify", "--export", str(file)).status == 1
         file.unlink()
+
+
+def test_a_run_without_verdict_brings_no_foreign_file(tmp_path: Path) -> None:
+    """Who may write the ledger may name any file as evidence; only a verdict's digest makes it one."""
+    project = GateProject(tmp_path / "project")
+    assert project.cli("first-release", "staging", "--reason", "new").status == 0
+    (tmp_path / "private").write_text("nobody's business")
+    ledger = SqliteLedger.open(project.root / ".gates/ledger.db", create=False)
+    for run, evidence in (("r1", "../private"), ("../r2", str(tmp_path / "private"))):
+        started = RunStarted(
+            run=run, environment="staging", candidate=candidate(), rules="r", actor="x", evidence=(evidence,)
+        )
+        ledger.append(started, at=datetime.now(UTC))
+    file = tmp_path / "export.zip"
+    words = (
+        "export",
+        "--since",
+        str(TODAY),
+        "--until",
+        str(TODAY + timedelta(days=1)),
+        "--output",
+        str(file),
+    )
+    assert project.cli(*words).status == 1
+    assert b"nobody's business" not in b"".join(parts(file).values())
+    shown = project.cli("verify", "--export", str(file))
+    said = " ".join(shown.output.split())
+    assert (shown.status, "2 run(s) have no verdict" in said, "outside of the project" in said) == (
+        1,
+        True,
+        True,
+    )
+    assert "is no name of a run" in said
 
 
 def test_periods() -> None:
