@@ -56,9 +56,12 @@ def unjudged(plan: Plan, settings: TerraformSettings) -> Iterator[Fault | Doubt]
 
 
 def provisioned(plan: Plan, _settings: TerraformSettings) -> Iterator[Fault | Doubt]:
-    """TF18: yield provisioners and actions, which run what no plan tells."""
+    """TF18: yield provisioners, actions and data of programs, which run what no plan tells."""
     for path, module in modules(plan):
         for each in module.resources:
+            if (each.mode, each.type) == ("data", "external"):
+                where = f"{path}.data.external.{each.name}".lstrip(".")
+                yield Fault(where, "program", "a program that plan and apply run", "none")
             for provisioner in each.provisioners:
                 kind = plain(provisioner.get("type", "provisioner"))
                 address = f"{path}.{each.type}.{each.name}".lstrip(".")

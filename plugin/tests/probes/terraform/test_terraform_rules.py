@@ -285,6 +285,12 @@ FAULTS: dict[str, tuple[str, Edit]] = {
     ),
     "a key that never changes": ("TF17", value("aws_kms_key.trading", "enable_key_rotation", False)),
     "a provisioner": ("TF18", provisioned),
+    "a program as data": (
+        "TF18",
+        lambda plan: plan["configuration"]["root_module"]["resources"].append(
+            {"address": "data.external.a", "mode": "data", "type": "external", "name": "a"}
+        ),
+    ),
     "an action": ("TF18", lambda plan: plan.update(action_invocations=[{"address": "action.x"}])),
 }
 FAULTS |= {name: (one.rule, one.edit) for name, one in DEFECTS.items() if one.rule and "unknown" not in name}
