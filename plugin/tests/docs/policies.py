@@ -69,7 +69,8 @@ def _asked(document: dict[str, Any]) -> Iterator[str]:
     for each in (*document.get("waiver", {}).values(), *document.get("defect", {}).values()):
         limit = f'limits = {{ "{each["limit"]}" = "<= 500 ms" }}\n' if "limit" in each else ""
         yield f'[gate.{each["gate"]}]\nowner = "o"\n{limit}'
-    for environment in document.get("environment", {}).values():
+    environments = document.get("environment", {})
+    for environment in environments.values() if isinstance(environments, dict) else ():
         for name in sorted(
             {name for route in environment.get("route", {}).values() for name in route["gates"]}
         ):
