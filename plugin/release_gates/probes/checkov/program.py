@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from release_gates.probes.checkov.faults import failed
 
 LARGEST_BYTES = 256 << 20
 SAID = 300
+TICK_S = 0.02
 QUIET = {
     "LANG": "C.UTF-8",
     "LOG_LEVEL": "WARNING",
@@ -90,13 +92,23 @@ def _run(command: list[str], home: Path, output: IO[bytes], errors: IO[bytes], t
     except OSError as error:
         raise failed(command[0], f"it cannot be started: {error.strerror}") from None
     try:
-        return child.wait(timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        raise failed(Path(command[0]).name, f"it took longer than {timeout_s:g} s") from None
+        if not _ends(child.pid, timeout_s):
+            raise failed(Path(command[0]).name, f"it took longer than {timeout_s:g} s")
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)  # its workers too
-        child.wait()
+            os.killpg(child.pid, signal.SIGKILL)  # its workers too; nobody else has that number yet
+        status = child.wait()
+    return status
+
+
+def _ends(pid: int, timeout_s: float) -> bool:
+    """Wait until a child has ended and leave it as it is; False where it takes too long."""
+    deadline = time.monotonic() + timeout_s
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(TICK_S)
+    return True
 
 
 def _content(program: Path, file: IO[bytes]) -> bytes:
