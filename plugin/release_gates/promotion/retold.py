@@ -12,7 +12,7 @@ from release_gates.ledger.attestations.rules import check_rules_approval
 from release_gates.ledger.history import RunView, runs
 from release_gates.ledger.segment import about_run
 from release_gates.model.candidate import ReleaseCandidate
-from release_gates.model.event import Approved, Event, Promoted
+from release_gates.model.event import Approved, DeploymentStarted, Event, Promoted
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.record import canonical
 from release_gates.model.trust import Trust
@@ -76,15 +76,17 @@ def _check_promotion(
     candidate: ReleaseCandidate,
     rules_approval: bytes,
 ) -> None:
-    fact, now = event.fact, event.at
+    fact = event.fact
     if not isinstance(fact, Promoted) or (fact.environment, fact.candidate) != (entry.name, candidate):
         raise _unfit(f"event {event.seq} promoted something else on this run")
+    begun = _begun(event, fact, before)
+    told, now = tuple(each for each in before if each.seq < begun.seq), begun.at
     try:
-        [known] = [each for each in runs(before) if each.started.run == view.started.run and each.verdict]
+        [known] = [each for each in runs(told) if each.started.run == view.started.run and each.verdict]
         verdict = check_verdict(known, entry, now=now, local=False)
         check_no_failure(before, known, candidate, entry.name)
-        check_live(before, known, candidate, entry.name)
-        check_approvals(before, known, verdict, entry, candidate, now=now)
+        check_live(told, known, candidate, entry.name)
+        check_approvals(told, known, verdict, entry, candidate, now=now)
         if entry.approved_rules and not verdict.is_observed:
             check_rules_approval(
                 rules_approval.removesuffix(b"\n"),
@@ -97,6 +99,20 @@ def _check_promotion(
         raise _unfit(f"event {event.seq} promoted it, which its own rules forbade: {error.message}") from None
     except ValueError:
         raise _unfit(f"event {event.seq} promoted it before it had a verdict") from None
+
+
+def _begun(event: Event, fact: Promoted, before: Sequence[Event]) -> Event:
+    """Return the event at which a promotion had to be allowed: the begin of its deployment, if it had one."""
+    for each in before:
+        start = each.fact
+        if isinstance(start, DeploymentStarted) and (start.deployment, start.run) == (
+            fact.deployment,
+            fact.run,
+        ):
+            if (start.environment, start.candidate) != (fact.environment, fact.candidate):
+                raise _unfit(f"event {each.seq} began to deploy something else on this run")
+            return each
+    return event
 
 
 def _unfit(why: str) -> TrustError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,14 @@ from release_gates.errors import TrustError
 from release_gates.ledger.attestations.bundle import Bundle, read_bundle
 from release_gates.ledger.chain import to_row
 from release_gates.ledger.segment import about_run, read_segment, segment_bytes
-from release_gates.model.event import Approved, DeploymentUndone, Event, Promoted, RunStarted
+from release_gates.model.event import (
+    Approved,
+    DeploymentStarted,
+    DeploymentUndone,
+    Event,
+    Promoted,
+    RunStarted,
+)
 from release_gates.model.trust import Trust
 from release_gates.policy.trust import read_keys
 
@@ -159,6 +167,41 @@ def test_whose_keys_count_says_the_auditor_and_not_the_bundle(world: World) -> N
     keys = tuple(key for key in world.trust.keys if key.name != "clock")
     with pytest.raises(TrustError, match="does not name"):
         world.check(world.whole, Trust(keys=keys))
+
+
+def deployed(events: Sequence[Event], **changes: Any) -> list[Event]:
+    """Return a promotion that an executor carried, and that took two days: longer than an approval counts."""
+    *known, last = events
+    fact = last.fact
+    assert isinstance(fact, Promoted)
+    start = DeploymentStarted(
+        deployment="d1",
+        purpose="promotion",
+        environment=fact.environment,
+        candidate=fact.candidate,
+        previous=None,
+        run=fact.run,
+        by=fact.by,
+        reason="",
+        executor="command",
+        steps=(),
+        place="here",
+    )
+    begun = msgspec.structs.replace(last, fact=msgspec.structs.replace(start, **changes))
+    ended = msgspec.structs.replace(fact, deployment="d1")
+    return [*known, begun, msgspec.structs.replace(last, fact=ended, at=last.at + timedelta(days=2))]
+
+
+def test_a_deployment_had_to_be_allowed_when_it_began(world: World) -> None:
+    events = read_segment(world.bare.events)
+    found = world.check(replace(world.bare, events=rechained(deployed(events)))).told
+    assert [type(event.fact).__name__ for event in found.about][-2:] == ["DeploymentStarted", "Promoted"]
+    late = [*events[:-1], msgspec.structs.replace(events[-1], at=events[-1].at + timedelta(days=2))]
+    for wrong in (deployed(events, deployment="d2"), deployed(events, run="other"), late):
+        with pytest.raises(TrustError, match="which its own rules forbade"):
+            world.check(replace(world.bare, events=rechained(wrong)))
+    with pytest.raises(TrustError, match="began to deploy something else"):
+        world.check(replace(world.bare, events=rechained(deployed(events, environment="dev"))))
 
 
 def test_an_event_of_a_deployment_is_found_by_its_name(world: World) -> None:
