@@ -87,10 +87,11 @@ def promote(
     ledger, now, heads = project.ledger(), _now(), seen_heads(project)
     facts: dict[str, Any] = {"environment": entry, "candidate": candidate, "by": actor()}
     facts |= {"root": project.root, "heads": heads, "emergency": _emergency(ticket, reason)}
+    facts["noted"] = project.noted()
     if resume:
         _say_entered(project, promotion.resume(ledger, **facts, clock=_now))
         return
-    facts |= {"rules": policy.digest, "now": now, "noted": project.noted()}
+    facts |= {"rules": policy.digest, "now": now}
     if dry_run:
         told = preview(tuple(ledger.events()), *promotion.asked(ledger, **facts), now=now)
         project.say(told, preview_lines(told, width()))

@@ -11,13 +11,17 @@ from release_gates.model.deployment import Change
 from release_gates.model.event import Event, Promoted
 from release_gates.promotion.at_work import at_work
 from release_gates.promotion.deployment import Deployment, DeploymentLost, Desk, named
-from release_gates.promotion.taking import begin, take
+from release_gates.promotion.taking import begin, check_same_plan, take
 
 Allowed = Callable[[Sequence[Event]], Change]
 """Returns the change that may be made now, or refuses by ``PromotionRefused``."""
 
 Entering = Callable[[Sequence[Event], Change], Promoted]
 """Returns what ends a promotion, or refuses what no longer stands by ``PromotionRefused``."""
+
+
+Began = Callable[[Sequence[Event], DeploymentView], None]
+"""Refuses by ``PromotionRefused`` a deployment that was not allowed when the ledger says that it began."""
 
 
 def deploy(desk: Desk, allowed: Allowed, entering: Entering, *, by: str) -> Event:
@@ -28,29 +32,32 @@ def deploy(desk: Desk, allowed: Allowed, entering: Entering, *, by: str) -> Even
     """
     with at_work(desk.site, by=by) as place:
         deployment = begin(desk, place, allowed)
-        _prepare(deployment, backed_up=False)
+        _prepare(deployment, backed_up=False, by=by)
         return _finish(deployment, entering, by=by)
 
 
-def resume(desk: Desk, candidate: ReleaseCandidate, entering: Entering, *, by: str) -> Event:
+def resume(desk: Desk, candidate: ReleaseCandidate, began: Began, entering: Entering, *, by: str) -> Event:
     """Go on with the unfinished promotion of exactly this candidate, as ``deploy`` would.
 
-    What no longer stands (a FAIL, an invalidation, a no since then) is taken back instead.
+    Refused where ``began`` refuses it, or the executor plans other steps now. What no longer stands (a FAIL,
+    an invalidation, a no since then) is taken back instead.
     """
     with at_work(desk.site, by=by) as place:
         events = tuple(desk.ledger.events())
         view = _resumable(events, desk.site.environment, candidate)
+        began(events, view)
+        check_same_plan(desk, view)
         try:
             entering(events, view.change)
         except PromotionRefused as refused:
             raise _undone(take(desk, place, view, back=True, by=by), refused, by=by) from refused
         deployment = take(desk, place, view, back=False, by=by)
         if not view.begun:
-            _prepare(deployment, backed_up=view.backed_up)
+            _prepare(deployment, backed_up=view.backed_up, by=by)
         return _finish(deployment, entering, by=by)
 
 
-def _prepare(deployment: Deployment, *, backed_up: bool) -> None:
+def _prepare(deployment: Deployment, *, backed_up: bool, by: str) -> None:
     """Check what is live, and back it up; where that fails the deployment ends before it changed anything."""
     try:
         deployment.check_before()
@@ -58,7 +65,7 @@ def _prepare(deployment: Deployment, *, backed_up: bool) -> None:
             deployment.back_up()
     except DeployError as error:
         place = deployment.change.environment
-        deployment.give_up(f"nothing was changed: {error.message}", by=deployment.change.by)
+        deployment.give_up(f"nothing was changed: {error.message}", by=by)
         if isinstance(error, LiveDiffers):
             raise PromotionRefused(
                 f"DRIFT: {error.message} Nothing was changed.",

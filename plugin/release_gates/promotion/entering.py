@@ -20,7 +20,7 @@ from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.verdict import Verdict, first_of
 from release_gates.promotion.approvals import approvers, check_not_refused
 from release_gates.promotion.checks import check_still
-from release_gates.promotion.deploying import deploy, resume
+from release_gates.promotion.deploying import Began, deploy, resume
 from release_gates.promotion.deployment import Clock, Desk
 from release_gates.promotion.executors.protocol import Site
 from release_gates.promotion.executors.registry import executor_for
@@ -108,18 +108,18 @@ def enter(ledger: Ledger, entry: Entry, checked: Checked, *, clock: Clock) -> Ev
     )
 
 
-def resume_entry(ledger: Ledger, entry: Entry, *, clock: Clock) -> Event:
+def resume_entry(ledger: Ledger, entry: Entry, began: Began, *, clock: Clock) -> Event:
     """Go on with the unfinished deployment of exactly this candidate, and return the ``Promoted``.
 
-    It is taken back instead where a gate failed since then, its run was invalidated, or somebody said no.
+    ``began`` refuses one that could not have begun. It is taken back instead where a gate failed since then,
+    its run was invalidated, or somebody said no.
     """
     events, name = tuple(ledger.events()), entry.environment.name
     view = unfinished(events, name)
     for run in (each for each in runs(events) if view and each.started.run == view.started.run):
         check_route(run, entry.environment)
-    return resume(
-        desk_of(ledger, entry.environment, entry.root, clock=clock), entry.candidate, entry.ends, by=entry.by
-    )
+    desk = desk_of(ledger, entry.environment, entry.root, clock=clock)
+    return resume(desk, entry.candidate, began, entry.ends, by=entry.by)
 
 
 def desk_of(ledger: Ledger, environment: EnvironmentPolicy, root: Path, *, clock: Clock) -> Desk:

@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import structs
 
 from release_gates.errors import LedgerError, PromotionRefused
+from release_gates.ledger.deployments import DeploymentView
 from release_gates.ledger.history import ITS_OWN, RunView, live_in, runs
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
@@ -118,14 +119,34 @@ def resume(
     clock: Clock,
     root: Path,
     heads: Sequence[str] = (),
+    noted: Noted | None = None,
     emergency: Emergency | None = None,
 ) -> Event:
-    """Go on with the unfinished promotion of exactly this candidate; taken back where it failed since."""
+    """Go on with the unfinished promotion of exactly this candidate; taken back where it failed since.
+
+    Everything that allowed it is checked once more as of the moment when it began, so that nobody deploys by
+    an event that was written without these checks. Rules that changed since then do not count.
+    """
     _check_by(by)
     check_emergency(environment, emergency)
     _check_whole(ledger, heads)
     entry = Entry(environment=environment, candidate=candidate, by=by.strip(), root=root, emergency=emergency)
-    return resume_entry(ledger, entry, clock=clock)
+
+    def allowed(events: Sequence[Event], view: DeploymentView) -> None:
+        before = tuple(event for event in events if event.seq < view.seq)
+        known = [each.started.rules for each in runs(before) if each.started.run == view.started.run]
+        check_noted(environment, noted, events)
+        check_promotion(
+            before,
+            environment=structs.replace(environment, checkpoint=False),
+            candidate=candidate,
+            rules=known[0] if known else "",
+            now=min(view.at, clock()),
+            root=root,
+            local=ledger.local,
+        )
+
+    return resume_entry(ledger, entry, allowed, clock=clock)
 
 
 def _check_whole(ledger: Ledger, heads: Sequence[str]) -> None:

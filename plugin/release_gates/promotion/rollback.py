@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from release_gates.errors import DeployError, PromotionRefused
-from release_gates.ledger.deployments import deployments, entered, unfinished
+from release_gates.ledger.deployments import DeploymentView, deployments, entered, unfinished
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.deployment import Change
@@ -50,6 +50,7 @@ def rollback(ledger: Ledger, wish: Wish, *, clock: Clock) -> Event:
         if view is not None and view.started.purpose == "promotion":
             return _taken_back(take(desk, place, view, back=True, by=wish.by), wish)
         if view is not None:
+            _check_target(ledger, view)
             return _carried(take(desk, place, view, back=False, by=wish.by), wish)
         name = new_name(desk)
         return _carried(
@@ -75,6 +76,19 @@ def way_back(events: Sequence[Event], environment: str) -> tuple[ReleaseCandidat
     if not told or isinstance(told[-1], FirstRelease):
         raise _no_way_back(f"{named(live)} is the first that the ledger knows in {environment}")
     return live, told[-1].candidate
+
+
+def _check_target(ledger: Ledger, view: DeploymentView) -> None:
+    """Refuse to go on with a rollback to anything but what was live before."""
+    before = [event for event in ledger.events() if event.seq < view.seq]
+    _, target = way_back(before, view.started.environment)
+    if target.digest != view.started.candidate.digest:
+        raise PromotionRefused(
+            f"the unfinished rollback is to {named(view.started.candidate)}, and live before was "
+            f"{named(target)}.",
+            slug="deployment-unsound",
+            hint="Find out who wrote it; repair by hand, and `release-gates adopt` what is live.",
+        )
 
 
 def _change(events: Sequence[Event], wish: Wish, deployment: str) -> Change:

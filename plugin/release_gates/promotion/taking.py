@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from release_gates.errors import DeployError, PromotionRefused
-from release_gates.ledger.deployments import DeploymentView, unfinished
+from release_gates.ledger.deployments import DeploymentView, live_candidate, unfinished
 from release_gates.model.deployment import Change, Step
 from release_gates.model.event import DeploymentStarted, DeploymentTaken, Event
 from release_gates.promotion.checks import check_stored
@@ -85,6 +85,7 @@ def take(desk: Desk, place: str, view: DeploymentView, *, back: bool, by: str) -
     Refused where its steps are those of another executor, and while a step of it may still run elsewhere.
     """
     _check_executor(desk, view)
+    _check_previous(tuple(desk.ledger.events()), view)
 
     def checked(events: Sequence[Event]) -> DeploymentTaken:
         found = unfinished(events, view.started.environment)
@@ -126,6 +127,30 @@ def _check_executor(desk: Desk, view: DeploymentView) -> None:
             f"policy says {desk.site.policy.executor} now.",
             slug="executor-changed",
             hint="Bring the policy back until it is ended; or repair by hand, and `release-gates adopt`.",
+        )
+
+
+def _check_previous(events: Sequence[Event], view: DeploymentView) -> None:
+    """Refuse to bring back what was not live: taking it back would be a promotion of anything."""
+    live = live_candidate([event for event in events if event.seq < view.seq], view.started.environment)
+    said = view.started.previous
+    if (live and live.digest) != (said and said.digest):
+        raise PromotionRefused(
+            f"deployment {view.started.deployment} says that {named(said)} was live before it, and the "
+            f"ledger says {named(live)}.",
+            slug="deployment-unsound",
+            hint="Find out who wrote it; repair by hand, and `release-gates adopt` what is live.",
+        )
+
+
+def check_same_plan(desk: Desk, view: DeploymentView) -> None:
+    """Refuse to go on with steps that the executor would not take any more."""
+    _check_executor(desk, view)
+    if planned(desk.executor, view.change) != view.started.steps:
+        raise PromotionRefused(
+            f"the executor plans other steps now than deployment {view.started.deployment} began with.",
+            slug="deploy-plan",
+            hint=f"Take it back, and promote again: `release-gates rollback {view.started.environment}`.",
         )
 
 

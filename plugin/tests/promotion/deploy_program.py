@@ -2,7 +2,7 @@
 
 ``releases`` holds files by the digest of their candidate; ``proxy`` says which of them runs. ``broken`` says
 what goes wrong, a line each: ``ACTION STEP`` fails, ``STEP is forgotten`` does nothing, ``verify after undo``
-fails once something was undone. ``log`` has a line for each thing that was asked.
+fails once something was undone, ``plan anew`` has one more step. ``log`` has a line for each question.
 """
 
 # ruff: noqa: PTH103, PTH105, PTH110, PTH123, PTH208
@@ -26,6 +26,8 @@ def main(place: str) -> int:
         print(f"{action} {step} is broken", file=sys.stderr)
         return 3
     if action == "plan":
+        if "plan anew" in broken:
+            STEPS["migrate"] = "changes the database"
         print(json.dumps({"steps": [{"name": name, "does": does} for name, does in STEPS.items()]}))
     elif action == "verify":
         print(json.dumps({"candidate": running(place)}))

@@ -8,13 +8,19 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from plugin.tests.promotion.deploying_place import LATER, Place, killed, laid_out, meanwhile, write_protected
+from plugin.tests.promotion.test_promote import candidate
 from release_gates.errors import DeployError, LedgerError, PromotionRefused
 from release_gates.ledger.deployments import unfinished
 from release_gates.ledger.sqlite import SqliteLedger
+from release_gates.ledger.stays import name_of
+from release_gates.model.deployment import Step
+from release_gates.model.event import DeploymentStarted
+from release_gates.model.outcome import Outcome
 from release_gates.promotion.at_work import at_work, note_command
 from release_gates.promotion.deployment import DeploymentLost
 
@@ -129,6 +135,68 @@ def test_what_failed_since_is_taken_back_instead(place: Place, sentence: str, ha
     happens(place)
     with pytest.raises(DeployError, match=rf"{sentence}.*was taken back"):
         place.resume()
+    assert place.is_live("1")
+
+
+def forged(**changes: Any) -> DeploymentStarted:
+    """Return the beginning of a deployment as somebody writes it who may write the ledger."""
+    facts = {
+        "deployment": "deploy-x",
+        "purpose": "promotion",
+        "environment": "staging",
+        "candidate": candidate("2"),
+        "previous": candidate("1"),
+        "run": "run-2",
+        "by": "eve",
+        "reason": "",
+        "executor": "command",
+        "steps": (
+            Step(name="copy", does="copies the artifacts"),
+            Step(name="switch", does="points the proxy at them"),
+        ),
+        "place": "elsewhere",
+    }
+    return DeploymentStarted(**{**facts, **changes})
+
+
+FORGED: list[tuple[str, Act, DeploymentStarted]] = [
+    ("never-measured", lambda place: place.resume("3"), forged(candidate=candidate("3"), run="run-3")),
+    ("verdict-is-hold", Place.resume, forged()),
+    ("deployment-unsound", Place.roll_back, forged(previous=candidate("3"))),
+    ("deployment-unsound", Place.roll_back, forged(previous=None)),
+    (
+        "deployment-unsound",
+        Place.roll_back,
+        forged(purpose="rollback", candidate=candidate("3"), previous=candidate("1")),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("slug", "act", "fact"), FORGED, ids=[f"{n} {row[0]}" for n, row in enumerate(FORGED)]
+)
+def test_deployment_that_was_begun_without_its_checks_brings_nothing_in(
+    place: Place, slug: str, act: Act, fact: DeploymentStarted
+) -> None:
+    place.keep("3")
+    for content in "01" if fact.purpose == "rollback" else "":
+        place.install(content)
+        place.adopt(content)
+    if slug == "verdict-is-hold":
+        place.start("run-2b", content="2", at=LATER)
+        place.finish("run-2b", Outcome.INCONCLUSIVE, at=LATER, changes={"candidate": name_of(candidate("2"))})
+    place.ledger.append(fact, at=LATER)
+    with pytest.raises(PromotionRefused, match=slug):
+        act(place)
+    assert not any(line.startswith(("apply", "undo")) for line in place.asked())
+
+
+def test_executor_that_plans_other_steps_now_does_not_go_on(place: Place) -> None:
+    interrupt(place, SWITCHING)
+    place.breaks("plan anew")
+    with pytest.raises(PromotionRefused, match="plans other steps now than deployment deploy-"):
+        place.resume()
+    place.roll_back()
     assert place.is_live("1")
 
 

@@ -36,8 +36,8 @@ def run_json(words: Sequence[str], told: object, site: Site, *, changes: bool) -
     """Run a command in the project's folder, without a shell, and return what it wrote to stdout.
 
     ``told`` is JSON on its stdin. One that ``changes`` something is noted beside the lock of ``at_work``,
-    which the caller holds: if we are killed, nobody else begins while it runs. Raises ``DeployError`` unless it ends with status 0 in time; then it and
-    everything in its process group is ended.
+    which the caller holds: if we are killed, nobody else begins while it runs. Raises ``DeployError`` unless
+    it ends with status 0 in time; then it and everything in its process group is ended.
     """
     variables = environment_for(site)
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
