@@ -100,10 +100,13 @@ def _declared(path: str, module: Module) -> Iterator[Fault]:
 
 
 def _written(address: str, expressions: dict[str, Any]) -> Iterator[Fault]:
-    """Yield what the sources write down as a constant."""
+    """Yield what the sources write down as a constant, in blocks too."""
     for name, expression in expressions.items():
-        constant = expression.get("constant_value") if isinstance(expression, dict) else None
-        yield from _looks(address, "", {name: constant})
+        for one in expression if isinstance(expression, list) else [expression]:
+            if isinstance(one, dict) and "constant_value" in one:
+                yield from _looks(address, "", {name: one["constant_value"]})
+            elif isinstance(one, dict) and "references" not in one:
+                yield from _written(address, one)
 
 
 def _named(address: str, place: str, name: str, value: Any) -> Iterator[Fault]:

@@ -266,6 +266,12 @@ FAULTS: dict[str, tuple[str, Edit]] = {
         value("aws_security_group.engine", "egress", [{"description": "AKIA" + "A" * 16}]),
     ),
     "a key of a provider": ("TF15", provider(access_key="an access key that somebody typed")),
+    "a token in a block of a provider": (
+        "TF15",
+        lambda plan: plan["configuration"]["provider_config"]["aws"].update(
+            expressions={"assume_role": [constant("session_token")]}
+        ),
+    ),
     "a password for a module": ("TF15", module(source="./net", expressions=constant("password"))),
     "a variable that is a password": ("TF15", variable("db_password")),
     "an output that is a token": (
