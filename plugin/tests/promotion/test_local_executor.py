@@ -310,6 +310,7 @@ def test_what_changed_outside_is_seen(place: Place, old: ReleaseCandidate) -> No
             made.verify(old)
         with pytest.raises(DeployError, match="ended before it was ready"):
             made._start(made._slots["a"], old)
+        assert impostor.poll() is None, "a process that is not ours was signalled"
     finally:
         impostor.kill()
         impostor.wait()
