@@ -232,6 +232,15 @@ def test_one_machine_under_two_names_is_not_two_hosts(tmp_path: Path) -> None:
     looked(tmp_path, None, **both)[0].check("HL20")
 
 
+def test_a_way_that_leads_to_another_host_is_an_error(tmp_path: Path) -> None:
+    """An alias, an address or a port that was given away: what answers is not what policy asks for."""
+    named = {"profile": "ci", "engine": "", "hosts": ["local"], "facts": {}}
+    looked(tmp_path, None, **named, hostnames=[os.uname().nodename])[0].check("HL20")
+    host, _ = looked(tmp_path, None, **named, hostnames=["engine-1"])
+    with pytest.raises(MeasurementError, match=f"it is {os.uname().nodename}, and policy asks for engine-1"):
+        host.check("HL20")
+
+
 def test_what_is_mild_or_off_is_counted(tmp_path: Path) -> None:
     off = {"HL13": "nobody looked there yet"}
     host, gate = looked(tmp_path, DEFECTS["host_ksm"][1](recorded()), off=off)

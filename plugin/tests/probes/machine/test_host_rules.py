@@ -355,6 +355,7 @@ def test_profiles_leave_out_with_a_reason_and_on_takes_it_back() -> None:
         ({"hosts": ["ssh://me:" + "hush" + "@x"]}, "write no password here"),
         ({"hosts": ["ssh://-oProxyCommand=x"]}, "names no host"),
         ({"hosts": ["x", "ssh://x"]}, "one is named twice"),
+        ({"hosts": ["local"], "hostnames": ["a", "b"]}, "2 for 1 hosts: one for each"),
         ({"off": {"HL1": "why not so"}}, "Did you mean 'HL"),
         ({"off": {"HL01": "no"}}, "say in words why"),
         ({"absent": {"HL99": "there is none"}}, "no rule bears that name"),

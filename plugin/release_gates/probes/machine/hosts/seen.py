@@ -57,8 +57,24 @@ def _living(settings: HostSettings, now: datetime) -> Iterator[Seen]:
         (name, group, check_host(host)) for name, group in settings.group.items() for host in group.hosts
     ]
     looks = [_look(settings, group, host, group.expected(now.date())) for _, group, host in asked]
-    for (name, group, host), facts in zip(asked, read_hosts(looks, most=settings.parallel), strict=True):
-        yield Seen(group=name, name=f"{name} ({host})", facts=facts, profile=group.expected(now.date()))
+    wanted = [
+        name for group in settings.group.values() for name in group.hostnames or [""] * len(group.hosts)
+    ]
+    read = read_hosts(looks, most=settings.parallel)
+    for (name, group, host), hostname, facts in zip(asked, wanted, read, strict=True):
+        yield Seen(
+            group=name,
+            name=f"{name} ({host})",
+            facts=_of_host(facts, host, hostname),
+            profile=group.expected(now.date()),
+        )
+
+
+def _of_host(facts: Facts | GateError, host: str, hostname: str) -> Facts | GateError:
+    """Return the facts, or an error where another host answered than the one of that name ("": any)."""
+    if isinstance(facts, Facts) and hostname and facts.hostname != hostname:
+        return garbled(host, f"it is {facts.hostname}, and policy asks for {hostname}")
+    return facts
 
 
 def _look(settings: HostSettings, group: HostGroup, host: str, profile: Profile) -> Look:

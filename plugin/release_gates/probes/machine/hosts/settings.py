@@ -50,15 +50,17 @@ class Approval(Part, frozen=True, kw_only=True):
 class HostGroup(Part, frozen=True, kw_only=True):
     """Hosts of one kind: how they are reached, their profile, and what differs from it.
 
-    ``hosts`` are reached by testinfra (``local``, ``ssh://user@name``, ``docker://name`` …); ``facts`` maps
-    the name of a host to a file below the root that ``release-gates host facts`` wrote there. ``engine`` is a
-    pid, a unit or a pid file. ``off`` maps a rule to why it is not asked, ``absent`` to why a missing file
-    means that it does not apply; what the profile says there can be taken back with ``on``. The other fields
+    ``hosts`` are reached by testinfra (``local``, ``ssh://user@name``, ``docker://name`` …); ``hostnames``
+    says, one for each, what they have to call themselves, wherever the way leads. ``facts`` maps the name of a
+    host to a file below the root that ``release-gates host facts`` wrote there. ``engine`` is a pid, a unit or
+    a pid file. ``off`` maps a rule to why it is not asked, ``absent`` to why a missing file means that it does
+    not apply; what the profile says there can be taken back with ``on``. The other fields
     are those of the profile.
     """
 
     profile: Literal["hft-engine", "gateway", "ci"]
     hosts: list[str] = []
+    hostnames: list[str] = []
     facts: dict[str, str] = {}
     engine: str = ""
     isolated: str = ""
@@ -98,6 +100,8 @@ class HostGroup(Part, frozen=True, kw_only=True):
             raise ValueError("a group needs hosts or facts: judging nothing is no pass")
         if len(set(map(check_host, self.hosts))) != len(self.hosts):
             raise ValueError("hosts: one is named twice")
+        if self.hostnames and len(self.hostnames) != len(self.hosts):
+            raise ValueError(f"hostnames: {len(self.hostnames)} for {len(self.hosts)} hosts: one for each")
         for name, path in self.facts.items():
             if not name or path.startswith("/") or ".." in path.split("/"):
                 raise ValueError(f"facts.{name} = {path!r}: must lie below the root of the suite")
