@@ -51,10 +51,10 @@ class HostGroup(Part, frozen=True, kw_only=True):
     """Hosts of one kind: how they are reached, their profile, and what differs from it.
 
     ``hosts`` are reached by testinfra (``local``, ``ssh://user@name``, ``docker://name`` …); ``hostnames``
-    says, one for each, what they have to call themselves, wherever the way leads. ``facts`` maps the name of a
-    host to a file below the root that ``release-gates host facts`` wrote there. ``engine`` is a pid, a unit or
-    a pid file. ``off`` maps a rule to why it is not asked, ``absent`` to why a missing file means that it does
-    not apply; what the profile says there can be taken back with ``on``. The other fields
+    says, one for each, what they have to call themselves, wherever the way leads. ``facts`` maps the name of
+    a host to a file below the root that ``release-gates host facts`` wrote there. ``engine`` is a pid, a unit
+    or a pid file. ``off`` maps a rule to why it is not asked, ``absent`` to why a missing file means that it
+    does not apply; what the profile says there can be taken back with ``on``. The other fields
     are those of the profile.
     """
 
