@@ -6,11 +6,8 @@ one may have, so that the old one is told no more and ends, and the new one goes
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cached_property
-from ipaddress import ip_address
-from math import isfinite
 
 from release_gates.errors import DeployError, LiveDiffers
 from release_gates.host.sockets import own_port
@@ -19,6 +16,7 @@ from release_gates.model.deploy_settings import LocalSettings
 from release_gates.model.deployment import Change, Step
 from release_gates.promotion.executors.local.asking import ask
 from release_gates.promotion.executors.local.proxy import CLOSED, HEADER, Proxy, check_target
+from release_gates.promotion.executors.local.settings import check_settings
 from release_gates.promotion.executors.local.slot import Slot, Use
 from release_gates.promotion.executors.protocol import Site
 from release_gates.promotion.executors.running import environment_for
@@ -39,7 +37,7 @@ class LocalExecutor:
         """Use the slots that the settings name; ``DeployError`` for settings that cannot work."""
         self._site = site
         self._settings = settings_of(site, LocalSettings)
-        _check(self._settings, site.policy.timeout_s)
+        check_settings(self._settings, site.policy.timeout_s)
         self._folder = site.state.absolute() / "local" / site.environment
         self._environ = environment_for(site)
 
@@ -256,36 +254,4 @@ def _differs(because: str) -> LiveDiffers:
         f"{because}.",
         slug="live-differs",
         hint="Find out who changed it; deploy again, or `release-gates adopt` what is there.",
-    )
-
-
-def _check(settings: LocalSettings, timeout_s: float) -> None:
-    """Refuse settings that haproxy or the kernel could read as something else."""
-    host, _, port = settings.listen.rpartition(":")
-    try:
-        ip_address(host.strip("[]"))
-        ports = (*settings.ports, int(port))
-    except ValueError:
-        raise _refused("listen", settings.listen, "an address and a port, as in 127.0.0.1:8080") from None
-    if len(set(ports)) != 3 or not all(0 < each < 65536 for each in ports):
-        raise _refused("ports", str(ports), "two ports besides that of listen")
-    if not re.fullmatch(r"/[A-Za-z0-9._~/?&=%-]*", settings.ready):
-        raise _refused("ready", settings.ready, "a path, as in /ready")
-    if settings.handover == "none" and any("{state}" in word for word in settings.arguments):
-        wanted = 'without {state}: two journals of which neither knows the other. Use handover = "journal"'
-        raise _refused("arguments", " ".join(settings.arguments), wanted)
-    for name in ("drain_s", "start_timeout_s", "stop_timeout_s"):
-        if not isfinite(value := getattr(settings, name)) or value < 0:
-            raise _refused(name, str(value), "seconds")
-    longest_s = settings.drain_s + settings.start_timeout_s + 2 * settings.stop_timeout_s
-    if longest_s > timeout_s:
-        wanted = f"less: drain, start and twice stop may take {longest_s:g} s, and a step {timeout_s:g} s"
-        raise _refused("start_timeout_s", str(settings.start_timeout_s), wanted)
-
-
-def _refused(name: str, value: str, wanted: str) -> DeployError:
-    return DeployError(
-        f"deploy.local.{name} = {value!a:.100} is not {wanted}.",
-        slug="deploy-settings",
-        hint="Mend it in the environment's deploy table.",
     )

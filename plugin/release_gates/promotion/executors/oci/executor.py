@@ -20,7 +20,8 @@ from release_gates.promotion.executors.oci.archive import opened_archive
 from release_gates.promotion.executors.oci.copying import check_whole, copy
 from release_gates.promotion.executors.oci.credentials import login_for
 from release_gates.promotion.executors.oci.referrer import attach
-from release_gates.promotion.executors.oci.registry import Registry, opened_client
+from release_gates.promotion.executors.oci.registry import Registry
+from release_gates.promotion.executors.oci.transport import Transport, opened_client
 from release_gates.promotion.executors.protocol import Site
 from release_gates.promotion.executors.settings import (
     check_step,
@@ -165,4 +166,5 @@ class OciExecutor:
         told = self._settings.docker_config
         config = self._site.root / Path(told).expanduser() if told else None
         login = login_for(address.host, self._settings.login, os.environ, config)
-        return Registry(address, client, login=login, tls=bool(self._settings.ca), deadline=deadline)
+        tls = bool(self._settings.ca)
+        return Registry(address, Transport(address, client, login=login, tls=tls, deadline=deadline))
