@@ -55,7 +55,7 @@ def keygen(project: Project, file: Path) -> None:
 @click.pass_obj
 @refusing
 def approve_rules(project: Project, file: Path) -> None:
-    """Sign the rules as they are now: everything in gates/, and the plugin's version.
+    """Sign the rules as they are now: gates/, what measures, and the plugin's version.
 
     Commit the file that it writes to the protected branch. Where gates/environments.toml says
     approved_rules = true, nothing is promoted under rules that nobody approved.

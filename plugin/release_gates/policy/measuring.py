@@ -25,6 +25,9 @@ PREFIX = "/code/"
 KEY = "rules"
 """The key of ``environments.toml`` that lists patterns of files."""
 
+FIXTURES = "fixtures/**/*.py"
+"""What tests usually import, without the data and the systems that may lie beside it."""
+
 IGNORED_NAMES = frozenset({"__pycache__", "node_modules", "build", "dist"})
 IGNORED_ENDINGS = (".pyc", ".pyo", ".egg-info", ".dist-info")
 """What tools leave behind; so are names that begin with a dot. Fixed, whatever ``.gitignore`` says."""
@@ -61,7 +64,7 @@ def stated_rules(snapshot: Mapping[str, str]) -> tuple[str, ...] | None:
 
 
 def default_rules(snapshot: Mapping[str, str], sections: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what ``rules`` is by default: pytest's ``testpaths``, and the folders of expected tests."""
+    """Return what ``rules`` is by default: ``testpaths``, folders of expected tests, and ``FIXTURES``."""
     paths = [
         path
         for key, text in sections.items()
@@ -70,7 +73,7 @@ def default_rules(snapshot: Mapping[str, str], sections: Mapping[str, str]) -> t
     folders = {str(PurePosixPath(file).parent) for file in _expected_files(snapshot)}
     patterns = [pattern for path in paths if path not in ("", ".") for pattern in (path, f"{path}/**")]
     patterns += [f"{folder}/**" if folder != "." else "*.py" for folder in sorted(folders)]
-    return tuple(dict.fromkeys(patterns))
+    return tuple(dict.fromkeys([*patterns, FIXTURES]))
 
 
 def measuring_patterns(root: Path, snapshot: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -95,7 +95,10 @@ def of_modules(found: Iterable[Loaded], rules: frozenset[str], root: Path) -> It
         elif not place and (own := _covered_as(each.name, rules)):
             shadowing.append(f"{each.file} in the place of {own}")
     if strange:
-        yield f"pytest used plugins or conftest files that are no part of the rules: {_named(strange)}"
+        yield (
+            f"pytest used plugins or conftest files that are no part of the rules: {_named(strange)}; "
+            "name them in `rules` of gates/environments.toml"
+        )
     if left_out:
         yield f"the tests loaded code that is left out of the rules: {_named(left_out)}"
     if shadowing:

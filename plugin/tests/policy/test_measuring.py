@@ -56,6 +56,7 @@ def stating(root: Path, patterns: str) -> None:
     "name",
     [
         "suites/smoke/test_a.py",
+        "fixtures/deep/exchange.py",
         "suites/helper.py",
         "suites/data.bin",
         "suites/new.json",
@@ -88,6 +89,7 @@ def test_whatever_measures_is_in_the_digest(root: Path, name: str) -> None:
         "suites/build/out.o",
         "suites/old.pyc",
         "suites/.swp",
+        "fixtures/data.csv",
         "src/product.py",
         "README.md",
         "gates/.approved/x",
