@@ -97,6 +97,22 @@ def approved(folder: Path) -> None:
     assert ran.status == 0, ran.output
 
 
+def routed(folder: Path) -> None:
+    """Write a project with a route, that was rolled back once, and a new candidate for it."""
+    project = smoke(folder)
+    with (folder / "gates/staging.toml").open("a", encoding="utf-8") as file:
+        file.write('[gate.load]\nowner = "o"\n')
+    with (folder / "gates/environments.toml").open("a", encoding="utf-8") as file:
+        file.write('[environment.staging.route.hotfix]\ngates = ["smoke"]\nfull_within = "24 h"\n')
+    project.write("suites/test_load.py", SMOKE.replace("smoke", "load").replace("service.ready", "load.some"))
+    project.write("gates/expected/load.txt", "suites/test_load.py::test_ready\n")
+    for content in ("engine 1", "engine 2"):
+        project.candidate(content)
+        assert project.run().promotes
+        assert project.cli("promote", "--to", "staging").status == 0
+    project.candidate("engine 3")
+
+
 def smoke(folder: Path) -> GateProject:
     """Write a project with one gate that passes."""
     project = GateProject(folder)
@@ -130,4 +146,5 @@ WORLDS: dict[str, Callable[[Path], object]] = {
     "sources for an analyser": analysed,
     "the report of a drill": drilled,
     "a candidate that waits for approval": approved,
+    "a project with a route": routed,
 }
