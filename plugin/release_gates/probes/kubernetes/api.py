@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from release_gates.errors import GateError, MeasurementError, ProbeUnavailable
 from release_gates.probes.kubernetes.documents import Document
@@ -36,6 +37,7 @@ PAGE = 500
 MOST_PAGES = 400
 MOST_BYTES = 64 << 20
 TRIES = 3
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 WAIT_AT_MOST_S = 5.0
 
 Sleep = Callable[[float], None]
@@ -191,7 +193,19 @@ def _connect(cluster: LiveCluster) -> Any:
             hint="Name a kubeconfig and a context that are there, or set in_cluster.",
         ) from None
     settings.retries = False
+    if not _is_sure(settings):
+        raise MeasurementError(
+            f"{clip(settings.host, 200)} need not prove who it is, so anybody could answer for it.",
+            slug="kubernetes-no-cluster",
+            hint="Let the kubeconfig name https and a certificate-authority; no insecure-skip-tls-verify.",
+        )
     return client.ApiClient(settings)
+
+
+def _is_sure(settings: Any) -> bool:
+    """Tell whether the server has to prove who it is, or is this very machine (`kubectl proxy`)."""
+    said = urlsplit(settings.host)
+    return (said.scheme == "https" and bool(settings.verify_ssl)) or said.hostname in LOOPBACK
 
 
 def _seconds_of(text: str | None) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from release_gates.probes.kubernetes.faults import clip
 from release_gates.probes.kubernetes.findings import Finding
+from release_gates.probes.kubernetes.kinds import known_as
 from release_gates.probes.kubernetes.objects import Deployed, Object, Workload, items, mapping
 from release_gates.probes.kubernetes.pod import Container, Probe
 from release_gates.probes.kubernetes.quantities import seconds
@@ -188,7 +189,8 @@ def _budget(deployed: Deployed, budget: Object) -> Iterator[Finding]:
 
 def _scaler(deployed: Deployed, scaler: Object) -> Iterator[Finding]:
     target = mapping(scaler.spec.get("scaleTargetRef"))
-    kind, name = str(target.get("kind")), str(target.get("name"))
+    group = str(target.get("apiVersion") or "").rpartition("/")[0]
+    kind, name = known_as(str(target.get("kind")), group), str(target.get("name"))
     if fewest(scaler) < 2:
         yield Finding("AV06", scaler.title, f"minReplicas is {fewest(scaler)}")
     found = deployed.find(kind, scaler.namespace, name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from release_gates.probes.kubernetes.comparing import differences
 from release_gates.probes.kubernetes.findings import Finding, Undecided
-from release_gates.probes.kubernetes.kinds import WORKLOADS
+from release_gates.probes.kubernetes.kinds import WORKLOADS, known_as
 from release_gates.probes.kubernetes.objects import Deployed, Object, Workload
 
 OWN_CONFIGURATION = "KubeletConfiguration"
@@ -76,7 +76,7 @@ def _unread(one: Object, sides: Sides) -> str:
         return f"policy does not have the namespace {one.namespace} read"
     groups = {path.rpartition("/")[0].rpartition("/")[0] + "/" + _last(path) for path in sides.read}
     prefix = f"apis/{one.group}" if one.group else "api"
-    return "" if f"{prefix}/{plural(one.kind)}" in groups else "objects of its kind are not read"
+    return "" if f"{prefix}/{plural(one.api_kind)}" in groups else "objects of its kind are not read"
 
 
 def _last(path: str) -> str:
@@ -96,7 +96,8 @@ def _known(one: Object, sides: Sides) -> bool:
     if sides.declared.find(one.kind, one.namespace, one.name) is not None:
         return True
     owner = one.owner
-    key = (str(owner.get("kind")), one.namespace, str(owner.get("name")))
+    kind = known_as(str(owner.get("kind")), str(owner.get("apiVersion")).rpartition("/")[0])
+    key = (kind, one.namespace, str(owner.get("name")))
     if sides.live.find(*key) is not None:
         return sides.live.made(one)
     declared = sides.declared.find(*key) if owner else None

@@ -40,3 +40,23 @@ CLUSTER_SCOPED = frozenset(
         *{"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "KubeletConfiguration"},
     }
 )
+
+GROUPS = {
+    **dict.fromkeys(("Pod", "PodTemplate", "ReplicationController", "Service", "ServiceAccount"), ""),
+    **dict.fromkeys(("ConfigMap", "Secret", "Namespace", "Node", "PersistentVolume", "Event"), ""),
+    **dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"), "apps"),
+    **dict.fromkeys(("Job", "CronJob"), "batch"),
+    **dict.fromkeys(("NetworkPolicy", "Ingress"), "networking.k8s.io"),
+    **dict.fromkeys(
+        ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"), "rbac.authorization.k8s.io"
+    ),
+    "PodDisruptionBudget": "policy",
+    "HorizontalPodAutoscaler": "autoscaling",
+    "KubeletConfiguration": "kubelet.config.k8s.io",
+}
+"""The API group of each kind that rules read."""
+
+
+def known_as(kind: str, group: str) -> str:
+    """Return a kind as rules name it; one of another group that bears such a name has its group in it."""
+    return kind if GROUPS.get(kind, group) == group else f"{kind}.{group or 'core'}"

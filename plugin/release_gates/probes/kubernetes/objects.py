@@ -11,7 +11,7 @@ from typing import Any
 from release_gates.errors import MeasurementError
 from release_gates.probes.kubernetes.documents import Document
 from release_gates.probes.kubernetes.faults import clip, malformed
-from release_gates.probes.kubernetes.kinds import CLUSTER_SCOPED, CONTROLLERS, TEMPLATES, WORKLOADS
+from release_gates.probes.kubernetes.kinds import CLUSTER_SCOPED, CONTROLLERS, TEMPLATES, WORKLOADS, known_as
 from release_gates.probes.kubernetes.pod import Container, Pod, decode
 
 MOST_ITEMS = 200_000
@@ -19,7 +19,10 @@ MOST_ITEMS = 200_000
 
 @dataclass(frozen=True)
 class Object:
-    """One object of the API; ``place`` says where it was read."""
+    """One object of the API; ``place`` says where it was read.
+
+    ``kind`` is the kind that rules know: a Knative ``Service`` is a ``Service.serving.knative.dev``.
+    """
 
     api_version: str
     kind: str
@@ -27,6 +30,11 @@ class Object:
     name: str
     body: Mapping[str, Any]
     place: str
+
+    @property
+    def api_kind(self) -> str:
+        """The kind as the API names it."""
+        return self.kind.partition(".")[0]
 
     @property
     def group(self) -> str:
@@ -142,7 +150,8 @@ class Deployed:
         Manifests make nothing, so that whoever writes an owner into one is not believed.
         """
         said = one.owner
-        found = self.find(str(said.get("kind")), one.namespace, str(said.get("name"))) if said else None
+        kind = known_as(str(said.get("kind")), str(said.get("apiVersion")).rpartition("/")[0])
+        found = self.find(kind, one.namespace, str(said.get("name"))) if said else None
         if not self.live or found is None or found is one:
             return None
         controls = found.kind in CONTROLLERS or (found.kind not in WORKLOADS and has_template(found))
@@ -261,7 +270,7 @@ def _object(document: Document, namespace: str) -> Object:
     if said is not None and not isinstance(said, str):
         raise malformed(place, f"{clip(kind, 60)} {clip(name, 60)}: metadata.namespace is no text")
     where = "" if kind in CLUSTER_SCOPED else said or namespace
-    return Object(api_version, kind, where, name, value, place)
+    return Object(api_version, known_as(kind, api_version.rpartition("/")[0]), where, name, value, place)
 
 
 def _pod(one: Object) -> Pod:

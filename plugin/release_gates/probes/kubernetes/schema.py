@@ -64,12 +64,14 @@ def schema_findings(deployed: Deployed, minor: int, accepted: frozenset[str]) ->
         if gone is not None and minor >= gone[0]:
             yield Finding("PW09", one.title, f"{one.api_version} is gone since 1.{gone[0]}; write {gone[1]}")
             continue
-        if one.kind == "KubeletConfiguration" and one.group == "kubelet.config.k8s.io":
+        if one.kind == "KubeletConfiguration":
             continue
-        old = DEPRECATED.get((one.api_version, one.kind))
+        old = DEPRECATED.get((one.api_version, one.api_kind))
         if old is not None and minor >= old[0]:
-            yield Finding("PW09", one.title, f"{one.kind} is deprecated since 1.{old[0]}; instead: {old[1]}")
-        validator = _validator(minor, one.api_version, one.kind)
+            yield Finding(
+                "PW09", one.title, f"{one.api_kind} is deprecated since 1.{old[0]}; instead: {old[1]}"
+            )
+        validator = _validator(minor, one.api_version, one.api_kind)
         if validator is not None:
             yield from _errors(one, validator, minor)
         elif kind_name(one) not in accepted:
@@ -78,7 +80,7 @@ def schema_findings(deployed: Deployed, minor: int, accepted: frozenset[str]) ->
 
 def kind_name(one: Object) -> str:
     """Return a kind as policy names it: ``ServiceMonitor.monitoring.coreos.com/v1``."""
-    return clip(f"{one.kind}.{one.api_version}", 200)
+    return clip(f"{one.api_kind}.{one.api_version}", 200)
 
 
 def _errors(one: Object, validator: Any, minor: int) -> Iterator[Finding]:

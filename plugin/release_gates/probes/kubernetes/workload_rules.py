@@ -65,6 +65,7 @@ def workload_findings(
         title = workload.title
         yield from (Finding(rule, title, text) for rule, text in texts_by_rule)
     yield from _config_maps(deployed)
+    yield from _written_secrets(deployed)
     yield from _volumes(deployed)
     yield from _namespaces(deployed)
 
@@ -278,6 +279,12 @@ def _config_maps(deployed: Deployed) -> Iterator[Finding]:
         for name, value in texts(one.body.get("data")).items():
             if looks_secret(name, value):
                 yield Finding("PW06", one.title, f"{clip(name, 60)} holds a secret as plain text")
+
+
+def _written_secrets(deployed: Deployed) -> Iterator[Finding]:
+    for one in deployed.of_kind("Secret"):
+        if any(value for key in ("data", "stringData") for value in mapping(one.body.get(key)).values()):
+            yield Finding("PW06", one.title, "its data is in the manifests, for all who read them")
 
 
 def _namespaces(deployed: Deployed) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ No server but kmock lets itself be told to fail. What any server shows is in ``t
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -193,6 +194,29 @@ def test_a_kubeconfig_that_is_none(tmp_path: Path, text: str | None) -> None:
         (tmp_path / "config").write_text(text)
     with pytest.raises(MeasurementError, match="kubernetes-no-cluster"):
         Reader(LiveCluster(namespaces=["a"], kubeconfig=str(tmp_path / "config")), sleep=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("server", "sure"),
+    [
+        ({"server": "https://cluster.example:6443"}, True),
+        ({"server": "https://cluster.example:6443", "insecure-skip-tls-verify": True}, False),
+        ({"server": "http://cluster.example:8080"}, False),
+        ({"server": "http://localhost:8001"}, True),
+    ],
+)
+def test_a_server_that_need_not_prove_who_it_is_is_not_asked(
+    server: dict[str, Any], sure: bool, tmp_path: Path
+) -> None:
+    said = json.loads(kubeconfig(tmp_path / "config", 1).read_text())
+    said["clusters"][0]["cluster"] = server
+    (tmp_path / "config").write_text(json.dumps(said))
+    live = LiveCluster(namespaces=["a"], kubeconfig=str(tmp_path / "config"))
+    if sure:
+        Reader(live, sleep=lambda _: None).close()
+    else:
+        with pytest.raises(MeasurementError, match="anybody could answer for it"):
+            Reader(live, sleep=lambda _: None)
 
 
 # -- the state of a cluster -----------------------------------------------------------------------------------

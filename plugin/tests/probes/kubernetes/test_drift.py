@@ -212,10 +212,20 @@ def of_drift(live: list[dict[str, Any]], declared: list[dict[str, Any]] | None =
         ({"kind": "StatefulSet", "name": "nobody", "uid": "x"}, True),
         ({"kind": "ConfigMap", "name": "order-gateway", "uid": "order-gateway"}, True),
         ({"kind": "Job", "name": "by-hand", "uid": None}, True),
+        (
+            {
+                "apiVersion": "x.org/v1",
+                "kind": "StatefulSet",
+                "name": "trading-engine",
+                "uid": "trading-engine",
+            },
+            True,
+        ),
     ],
 )
 def test_a_claimed_owner_has_to_be_a_controller_that_is_there(owner: dict[str, Any], stranger: bool) -> None:
-    owned = job(ownerReferences=[{**owner, "controller": True}])
+    version = "v1" if owner["kind"] == "ConfigMap" else "apps/v1"
+    owned = job(ownerReferences=[{"apiVersion": version, **owner, "controller": True}])
     assert [text[:26] for text in of_drift([*served(), owned])] == ["LV08 Job/trading/by-hand: "] * stranger
 
 
@@ -479,9 +489,10 @@ def test_the_nodes_of_a_deployment_are_those_of_its_replica_sets_living_pods() -
     template = found(rules.GOOD, rules.GATEWAY)["spec"]["template"]
 
     def made(kind: str, name: str, owner: str, by: str, **body: Any) -> dict[str, Any]:
-        owners = [{"kind": owner, "name": by, "uid": by, "controller": True}]
+        owners = [{"apiVersion": "apps/v1", "kind": owner, "name": by, "uid": by, "controller": True}]
         metadata = {"name": name, "namespace": "trading", "uid": name, "ownerReferences": owners}
-        return {"apiVersion": "v1", "kind": kind, "metadata": metadata, **body}
+        version = "v1" if kind == "Pod" else "apps/v1"
+        return {"apiVersion": version, "kind": kind, "metadata": metadata, **body}
 
     def on(name: str, node: str, by: str = "rs", phase: str = "Running") -> dict[str, Any]:
         spec = {**template["spec"], "nodeName": node}

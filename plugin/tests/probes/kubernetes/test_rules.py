@@ -658,6 +658,65 @@ def test_a_custom_kind_is_an_error_until_policy_accepts_it_and_its_pods_are_judg
     assert "PSS-privileged" in {one.rule for one in found}
 
 
+def foreign(api_version: str, title: str) -> list[dict[str, Any]]:
+    """Return the reference with one object under the API of somebody else."""
+    return changed(title, "apiVersion", api_version)
+
+
+@pytest.mark.parametrize(
+    ("title", "api_version", "rules"),
+    [
+        ("NetworkPolicy/default-deny", "crd.projectcalico.org/v1", {"NP02"}),
+        ("PodDisruptionBudget/order-gateway", "example.org/v1", {"AV03"}),
+        ("HorizontalPodAutoscaler/order-gateway", "example.org/v1", {"AV03"}),
+        ("ServiceAccount/trading-engine", "example.org/v1", {"PW05"}),
+        ("Service/trading-engine", "serving.knative.dev/v1", {"AV08"}),
+        ("Namespace/trading", "example.org/v1", {"PW10"}),
+    ],
+)
+def test_a_kind_of_somebody_else_stands_in_for_none_of_kubernetes(
+    title: str, api_version: str, rules: set[str]
+) -> None:
+    accepted = settings(kinds=[f"{title.split('/', maxsplit=1)[0]}.{api_version}"])
+    found = judged(foreign(api_version, title), accepted).findings
+    assert {one.rule for one in found} == rules, "\n".join(map(str, found))
+
+
+def test_a_workload_of_somebody_else_has_its_pods_judged_and_no_schema_of_ours() -> None:
+    volcano = {
+        "apiVersion": "batch.volcano.sh/v1alpha1",
+        "kind": "Job",
+        "metadata": {"name": "j", "namespace": "trading"},
+        "spec": {"tasks": [{"template": {"spec": {"containers": [{"name": "c"}]}}}]},
+    }
+    accepted = settings(kinds=["Job.batch.volcano.sh/v1alpha1"])
+    assert judged(with_objects(volcano), accepted).findings == ()
+    template = {
+        "template": {"spec": {"containers": [{"name": "c", "securityContext": {"privileged": True}}]}}
+    }
+    found = judged(with_objects({**volcano, "spec": template}), accepted).findings
+    assert "PSS-privileged Job.batch.volcano.sh/trading/j: container c: privileged is true" in map(str, found)
+
+
+def test_an_autoscaler_of_another_api_scales_nothing() -> None:
+    for api_version in ("example.org/v1", REMOVE):
+        objects = changed(
+            "HorizontalPodAutoscaler/order-gateway", "spec.scaleTargetRef.apiVersion", api_version
+        )
+        assert {one.rule for one in judged(objects).findings} == {"AV06"}
+
+
+def test_a_secret_that_is_written_down() -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "trading"}}
+    for data, rules in (
+        ({"stringData": {"a": "b"}}, ["PW06"]),
+        ({"data": {"a": "Yg=="}}, ["PW06"]),
+        ({"data": {}, "type": "kubernetes.io/service-account-token"}, []),
+        ({"data": {"a": ""}}, []),
+    ):
+        assert [one.rule for one in judged(with_objects({**secret, **data})).findings] == rules
+
+
 @pytest.mark.parametrize(
     "kind", ["../../../etc/passwd", "Deployment ", "deployment", "Deploiment", "all", "_definitions"]
 )
