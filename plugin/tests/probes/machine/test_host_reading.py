@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -282,6 +283,21 @@ def test_this_machine_over_ssh(server: SshServer) -> None:
     assert {path: there.files[path] for path in STATIC} == {path: here.files[path] for path in STATIC}
     assert there.absent == here.absent
     assert there.answers["engine"] == here.answers["engine"]
+
+
+def test_a_host_is_read_by_one_command(server: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three round trips are what a host may cost; every process that is started here could be one."""
+    started: list[object] = []
+    start = subprocess.Popen
+
+    def counted(*arguments: Any, **more: Any) -> subprocess.Popen[bytes]:
+        started.append(arguments)
+        return start(*arguments, **more)
+
+    monkeypatch.setattr(subprocess, "Popen", counted)
+    facts = read_host(Look(host=over(server), engine=str(os.getpid()), nics=("lo",)))
+    assert "features:lo" in facts.answers
+    assert len(started) == 1
 
 
 def test_who_is_not_let_in_is_told_why(server: SshServer, tmp_path: Path) -> None:
