@@ -376,11 +376,27 @@ def test_proxy_that_is_not_installed_is_said(place: Place) -> None:
 
 
 def test_port_of_the_proxy_that_is_taken_is_said(place: Place) -> None:
-    with (
-        socket.create_server(("127.0.0.1", place.listen)),
-        pytest.raises(DeployError, match=r"it does not start: .*(Address already in use|cannot bind)"),
-    ):
-        deploy(place.executor(), change(place.candidate("1.0.0"), None))
+    """Nothing was begun then, and taking it back does not fail for the same reason."""
+    what = change(place.candidate("1.0.0"), None)
+    with socket.create_server(("127.0.0.1", place.listen)):
+        with pytest.raises(DeployError, match=r"it does not start: .*(Address already in use|cannot bind)"):
+            deploy(place.executor(), what)
+        take_back(place.executor(), what)
+        assert place.executor().verify(None)
+
+
+def test_two_never_write_one_journal(place: Place) -> None:
+    """Whatever order steps are asked for in: the second is not even started, lock or no lock of its own."""
+    old, new = place.candidate("1.0.0"), place.candidate("1.1.0")
+    made = place.executor(handover="journal", arguments=["--port", "{port}"])
+    deploy(made, change(old, None, deployment="deploy-0"))
+    what = change(new, old)
+    with pytest.raises(LiveDiffers, match="slot a still runs, and has the journal"):
+        made.apply(what, made.plan(what)[2])
+    deploy(made, what)
+    with pytest.raises(LiveDiffers, match="slot b still runs, and has the journal"):
+        made.undo(what, made.plan(what)[1])
+    assert made.verify(new)
 
 
 @pytest.mark.parametrize("handover", ["none", "journal"])

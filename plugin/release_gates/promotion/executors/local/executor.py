@@ -83,6 +83,7 @@ class LocalExecutor:
         """Do one step; one that a later step has overtaken does nothing."""
         check_step(step, *STEPS[self._settings.handover])
         self._settle()
+        self._proxy.ensure()
         new, old = self._taken(change)
         match step.name:
             case "close":
@@ -90,7 +91,7 @@ class LocalExecutor:
             case "stop":
                 return self._stop(old, new)
             case "start":
-                return self._start(new, change.candidate)
+                return self._alone(new, old, change.candidate)
             case "switch":
                 return self._switch(change, new, old)
             case _:
@@ -103,6 +104,7 @@ class LocalExecutor:
         new, old = self._used(change)
         if new is None or old is None:
             return "it had not begun"
+        self._proxy.ensure()
         journal = self._settings.handover == "journal"
         if step.name == START:
             check_target(self._proxy, (CLOSED, old.name))
@@ -148,10 +150,9 @@ class LocalExecutor:
         return ""
 
     def _settle(self) -> None:
-        """Let everything be there that a deployer began to start before it was killed, and the proxy."""
+        """Let everything be there that a deployer began to start before it was killed."""
         for slot in self._slots.values():
             slot.settle()
-        self._proxy.ensure()
 
     def _close(self, new: Slot, old: Slot, change: Change) -> str:
         if self._proxy.target == new.name:
@@ -182,6 +183,12 @@ class LocalExecutor:
         )
         return f"slot {slot.name} runs {shown(candidate)}, process {', '.join(map(str, slot.pids))}"
 
+    def _alone(self, slot: Slot, other: Slot, candidate: ReleaseCandidate) -> str:
+        """Let a slot run a candidate, and never beside the other one where both write one journal."""
+        if self._settings.handover == "journal" and other.pids:
+            raise _differs(f"slot {other.name} still runs, and has the journal")
+        return self._start(slot, candidate)
+
     def _switch(self, change: Change, new: Slot, old: Slot) -> str:
         if not (new.runs(self._sha256(change.candidate)) and new.is_ready(self._settings.ready)):
             raise DeployError(
@@ -204,9 +211,7 @@ class LocalExecutor:
         """Let the old build run again; where both write one journal, the new one has to be gone."""
         if change.previous is None:
             return "nothing ran before"
-        if self._settings.handover == "journal" and new.pids:
-            raise _differs(f"slot {new.name} still runs, and has the journal")
-        return self._start(old, change.previous)
+        return self._alone(old, new, change.previous)
 
     def _back(self, old: Slot, new: Slot, change: Change) -> str:
         if change.previous is None:
