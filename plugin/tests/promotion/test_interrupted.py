@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from plugin.tests.promotion.deploying_place import LATER, Place, killed, laid_out, meanwhile, write_protected
+from plugin.tests.promotion.deploying_place import (
+    LATER,
+    Place,
+    forked,
+    killed,
+    laid_out,
+    meanwhile,
+    write_protected,
+)
 from plugin.tests.promotion.test_promote import candidate
 from release_gates.errors import DeployError, LedgerError, PromotionRefused
 from release_gates.ledger.deployments import unfinished
@@ -57,7 +65,10 @@ def is_unfinished(place: Place) -> bool:
     return unfinished(tuple(place.ledger.events()), "staging") is not None
 
 
-def test_promotion_that_is_killed_anywhere_is_resumed_or_taken_back(tmp_path: Path) -> None:
+def test_promotion_that_is_killed_anywhere_is_resumed_or_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forked(monkeypatch)
     places = interrupted(tmp_path, Place.enter)
     assert len(places) == 15  # 10 events, and 5 calls of the program
     for place in places:
@@ -77,14 +88,16 @@ def fails(place: Place) -> None:
         place.enter()
 
 
-def test_undoing_that_is_killed_anywhere_is_ended(tmp_path: Path) -> None:
+def test_undoing_that_is_killed_anywhere_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forked(monkeypatch)
     for place in interrupted(tmp_path, fails, before=lambda place: place.breaks("apply switch"), first=13):
         assert is_unfinished(place)
         place.roll_back()
         assert place.is_live("1"), place.root
 
 
-def test_rollback_that_is_killed_anywhere_goes_on(tmp_path: Path) -> None:
+def test_rollback_that_is_killed_anywhere_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forked(monkeypatch)
     for place in interrupted(tmp_path, Place.roll_back, before=Place.enter):
         place.roll_back()
         assert place.is_live("1"), place.root
