@@ -17,7 +17,8 @@ from release_gates.errors import PolicyError
 from release_gates.model.foreign import plain as on_one_line
 from release_gates.model.gate import Policy
 from release_gates.policy.bodies import body_changes
-from release_gates.policy.changes import Change, changes
+from release_gates.policy.change import Change
+from release_gates.policy.changes import changes
 from release_gates.policy.configuration import PREFIX as CONFIGURATION
 from release_gates.policy.load import FINDINGS, policy_from_snapshot
 from release_gates.policy.measuring import KEY, covered, stated_rules

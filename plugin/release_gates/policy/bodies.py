@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from release_gates.policy.changes import Change, Kind
+from release_gates.policy.change import Change, Kind
 
 MOST_NAMED = 20
 """So many names of one kind are told; the rest is counted."""

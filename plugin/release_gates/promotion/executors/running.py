@@ -15,6 +15,7 @@ from typing import IO
 import msgspec
 
 from release_gates.errors import DeployError
+from release_gates.host.surroundings import surroundings
 from release_gates.promotion.at_work import note_command
 from release_gates.promotion.executors.protocol import Site
 
@@ -57,8 +58,7 @@ def run_json(words: Sequence[str], told: object, site: Site, *, changes: bool) -
 
 def environment_for(site: Site) -> dict[str, str]:
     """Return the variables that a command gets: PATH, HOME, LANG, and what policy names by ``env``."""
-    names = (*ALWAYS, *site.policy.env)
-    return {name: os.environ[name] for name in names if name in os.environ}
+    return surroundings(os.environ, known=ALWAYS, more=site.policy.env)
 
 
 def _run(
