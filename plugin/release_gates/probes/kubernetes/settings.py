@@ -27,6 +27,7 @@ class WorkloadProfile(Part, frozen=True, kw_only=True):
     ends by itself. ``cpu_limit``: a limit may be required, forbidden (throttling hurts latency), or free.
     ``low_latency`` asks for the LL rules; ``isolated_cpus`` and ``dedicated_taint`` are those of its nodes.
     ``drain`` is how long it takes to stop, ``warm_up`` to become ready; ``secrets`` where they come from.
+    ``runs`` is the image, by its name in ``images``, that one of its containers has to run.
     """
 
     role: Role = "stateless"
@@ -37,6 +38,7 @@ class WorkloadProfile(Part, frozen=True, kw_only=True):
     drain: str = "5 s"
     warm_up: str = "10 s"
     secrets: Literal["any", "csi", "vault"] = "any"
+    runs: str = ""
 
     def __post_init__(self) -> None:
         seconds(self.drain)
@@ -158,6 +160,9 @@ class KubernetesSettings(Part, frozen=True, kw_only=True):
         for rule in (*self.undecided, *self.severity):
             if rule not in RULES:
                 raise ValueError(f"there is no rule {rule!r}")
+        for pattern, profile in self.workload.items():
+            if profile.runs and profile.runs not in self.images:
+                raise ValueError(f'workload."{pattern}": runs {profile.runs!r} is none of images')
 
     @property
     def minor(self) -> int:

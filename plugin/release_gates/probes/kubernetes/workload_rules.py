@@ -56,6 +56,7 @@ def workload_findings(
             *_file_systems(workload),
             *_resources(workload, profile),
             *_images(workload, settings, digests),
+            *_runs(workload, profile),
             *_service_account(workload, deployed),
             *_secrets(workload, profile),
             *_sockets(workload),
@@ -142,6 +143,14 @@ def _images(
         for known, built in digests.items():
             if whole_name(known) == whole and digest != f"sha256:{built}":
                 yield "PW12", f"{where}: {clip(image)} is not the candidate's sha256:{built}"
+
+
+def _runs(workload: Workload, profile: WorkloadProfile) -> Iterator[tuple[str, str]]:
+    """Any pod may run the candidate's image; this one has to, and not only before it serves."""
+    if profile.runs:
+        names = {split_image(one.image or "")[0] for one in workload.pod.spec.lasting()}
+        if whole_name(profile.runs) not in map(whole_name, names):
+            yield "PW12", f"none of its containers runs {clip(profile.runs)}, which policy asks for"
 
 
 def _service_account(workload: Workload, deployed: Deployed) -> Iterator[tuple[str, str]]:

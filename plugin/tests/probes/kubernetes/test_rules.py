@@ -47,6 +47,7 @@ POLICY: dict[str, Any] = {
             "isolated_cpus": "0-1",
             "drain": "10 s",
             "warm_up": "60 s",
+            "runs": IMAGE,
         },
         "Deployment/trading/order-gateway": {"secrets": "csi", "drain": "15 s"},
     },
@@ -444,13 +445,18 @@ def test_a_volume_of_the_cluster_that_is_a_runtimes_socket(kind: str, path: str)
 )
 def test_an_image_is_the_same_however_its_name_is_written(name: str, known: str) -> None:
     objects = changed(ENGINE, ONE + "image", f"{name}@sha256:{'cd' * 32}")
-    policy = settings(images={known: "image"}, registries=["docker.io", "registry.trading.example"])
+    name_of, engine = "StatefulSet/trading/trading-engine", POLICY["workload"]
+    workload = {**engine, name_of: {**engine[name_of], "runs": known}}
+    registries = ["docker.io", "registry.trading.example"]
+    policy = settings(images={known: "image"}, registries=registries, workload=workload)
     assert [one.rule for one in judged(objects, policy).findings] == ["PW12"]
     right = changed(ENGINE, ONE + "image", f"{name}@sha256:{DIGEST}")
     assert judged(right, policy).findings == ()
-    other = settings(images={f"r.example/{known}": "image"})
+    workload[name_of] |= {"runs": f"r.example/{known}"}
+    other = settings(images={f"r.example/{known}": "image"}, registries=registries, workload=workload)
     assert {one.text for one in judged(right, other).findings if one.rule == "PW12"} == {
-        "no pod runs the candidate's image"
+        "no pod runs the candidate's image",
+        f"none of its containers runs r.example/{known}, which policy asks for",
     }
 
 
@@ -765,6 +771,26 @@ def test_an_image_of_the_candidate_that_no_pod_runs() -> None:
     ]
 
 
+def test_a_decoy_that_runs_the_image_does_not_make_up_for_the_engine() -> None:
+    objects = changed(ENGINE, ONE + "image", f"registry.trading.example/other@sha256:{'cd' * 32}")
+    job = copy.deepcopy(next(one for one in GOOD if one["kind"] == "StatefulSet"))
+    decoy = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "decoy", "namespace": "trading"},
+        "spec": {"template": job["spec"]["template"]},
+    }
+    decoy["spec"]["template"]["spec"] |= {"restartPolicy": "Never"}
+    first = {**job["spec"]["template"]["spec"]["containers"][0], "name": "first"}
+    for key in ("readinessProbe", "livenessProbe", "startupProbe", "lifecycle"):
+        first.pop(key)
+    engine = next(one for one in objects if one["kind"] == "StatefulSet")
+    engine["spec"]["template"]["spec"]["initContainers"] = [first]
+    assert [str(one) for one in judged([*objects, decoy]).findings] == [
+        f"PW12 StatefulSet/trading/trading-engine: none of its containers runs {IMAGE}, which policy asks for"
+    ]
+
+
 def test_the_same_object_twice_is_an_error() -> None:
     with pytest.raises(MeasurementError, match="Namespace/trading is declared twice"):
         judged(
@@ -812,6 +838,7 @@ def test_lists_are_taken_apart() -> None:
         {"severity": {"XX01": "low"}},
         {"workload": {"*": {"drain": "soon"}}},
         {"workload": {"*": {"isolated_cpus": "3-1"}}},
+        {"workload": {"*": {"runs": "registry.example/none-of-images"}}},
         {"exempt": [exemption(rule="PW99")]},
         {"exempt": [exemption(because=" ")]},
         {"exempt": [exemption(object="*")]},
