@@ -159,9 +159,12 @@ class _Found:
 
     def take_conftests(self) -> None:
         """Add each conftest file beside or above what was found, up to the root folder."""
-        folders = {parent for file in self._files for parent in PurePosixPath(file).parents}
-        for folder in {PurePosixPath(), *folders}:
-            self.take_file(str(folder / "conftest.py"))
+        folders = {""}
+        for file in self._files:
+            while (file := file.rpartition("/")[0]) not in folders:
+                folders.add(file)
+        for folder in sorted(folders):
+            self.take_file(f"{folder}/conftest.py".lstrip("/"))
 
     def entries(self) -> dict[str, str]:
         """Return the digest of each file."""
@@ -197,14 +200,12 @@ class _Found:
             if "pyvenv.cfg" in files and Path(folder) != self._root:
                 folders[:] = []
                 continue
-            place = Path(folder).relative_to(self._root)
-            for name in (*folders, *files):
-                path = str(PurePosixPath(place, name))
-                if name in folders:
-                    if (Path(folder) / name).is_symlink():
-                        self._mistakes.add_outside(_readable(path), "is a link to a folder", "not-a-file")
-                elif not is_ignored(name):
-                    yield path
+            place = folder.removeprefix(str(self._root)).strip("/")
+            for name in folders:
+                if (Path(folder) / name).is_symlink():
+                    path = _readable(f"{place}/{name}".lstrip("/"))
+                    self._mistakes.add_outside(path, "is a link to a folder", "not-a-file")
+            yield from (f"{place}/{name}".lstrip("/") for name in files if not is_ignored(name))
 
     def _unreadable(self, error: OSError) -> None:
         name = _readable(os.path.relpath(str(error.filename), self._root))
