@@ -9,8 +9,8 @@ from release_gates.promotion.deployment import named
 from release_gates.promotion.preview import Preview
 from release_gates.report.text import wrapped
 
-MOST_ARTIFACTS = 8
-MOST_STEPS = 12
+MOST_ARTIFACTS = 5
+MOST_STEPS = 7
 SHORT = 12
 """So many hex digits of an artifact's digest are shown."""
 

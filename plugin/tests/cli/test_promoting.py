@@ -7,9 +7,14 @@ import json
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from plugin.tests.promotion.deploying_place import PROGRAM
+from plugin.tests.promotion.test_promote import NOW, candidate
+from release_gates.cli.previewing import preview_lines, timing
+from release_gates.model.deployment import Step
+from release_gates.promotion.preview import Preview
 from release_gates.testing import ENVIRONMENTS, GateProject
 
 DEPLOY = """
@@ -88,6 +93,47 @@ def one_screen(project: Deployed) -> str:
     assert len(shown.output.splitlines()) <= 24
     assert max(map(len, shown.output.splitlines())) <= 80
     return shown.output
+
+
+def test_large_change_is_one_screen_too() -> None:
+    artifacts = tuple((f"part-{number}", "a" * 64, "b" * 64) for number in range(40))
+    told = Preview(
+        environment="production",
+        candidate=candidate("2"),
+        previous=candidate("1"),
+        run="20260131T120000Z-3f9a1c",
+        decided=NOW,
+        approved_by=("Ann Lee <ann@example.org>", "Bob Roe <bob@example.org>"),
+        executor="command",
+        steps=tuple(Step(name=f"host-{number}", does="restarts it") for number in range(30)),
+        backup=("deploy/backup.sh", "--all hosts"),
+        artifacts=(*artifacts, ("same", "c" * 64, "c" * 64), ("new", "", "d" * 64)),
+        read_back="staging runs 0123456789ab",
+        drift=False,
+        way_back="to engine 1",
+        rollbacks_s=(41.25, 38.0),
+        rollback_within_s=60.0,
+    )
+    lines = preview_lines(told, 80)
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    text = "\n".join(lines)
+    for sentence in ("and 36 more", "and 23 more", "1 artifact", "Ann Lee", "deploy/backup.sh '--all hosts'"):
+        assert sentence in text
+    assert "the last took 38.0 s, 41.2 s; policy asks for 60 s" in text
+    assert "DRIFT: staging runs" in "\n".join(preview_lines(msgspec.structs.replace(told, drift=True), 80))
+
+
+@pytest.mark.parametrize(
+    ("within_s", "sentence"),
+    [
+        (None, "the rollback took 61.0 s"),
+        (61.0, "the rollback took 61.0 s, within the 61 s that policy asks for"),
+        (60.0, "the rollback took 61.0 s: TOO SLOW, policy asks for 60 s"),
+    ],
+)
+def test_time_of_a_rollback_is_judged(within_s: float | None, sentence: str) -> None:
+    assert timing(61.0, within_s) == sentence
 
 
 def test_what_went_wrong_is_told_until_it_is_ended(project: Deployed) -> None:
