@@ -553,7 +553,7 @@ def test_an_artifact_that_was_swapped_on_disk(tmp_path: Path) -> None:
     assert refused.status == 2
 
 
-SECRET = "v3ry-s3cret-t0ken"
+UNSEEN = "value-that-nobody-may-see"
 EVIL = "\x1b[2J\x1b]0;owned\x07 <script>alert(1)</script> ![x](https://evil.example/y)"
 SUITE = """
 import os
@@ -576,7 +576,7 @@ def test_hostile_reasons_and_secret_variables_are_in_no_output(tmp_path: Path) -
         file.write(f'[environment.staging.approvals.role.risk]\nleast = 1\npersons = ["{EVE}"]\n')
     toml = project.root / "candidate.toml"
     toml.write_text(toml.read_text().replace("authors = []", f'authors = ["{BOB}"]'))
-    variables = {"API_TOKEN": SECRET, "GATE_ACTOR": "ci"}
+    variables = {"API_TOKEN": UNSEEN, "GATE_ACTOR": "ci"}
     said = [project.run(env=variables).output]
     said.append(project.cli("approve", "staging", "--by", EVE, "--refuse", "--reason", EVIL).output)
     words = [("promote", "--to", "staging"), ("status",), ("explain", "staging"), ("verify",)]
@@ -588,9 +588,9 @@ def test_hostile_reasons_and_secret_variables_are_in_no_output(tmp_path: Path) -
     assert "owned" in said[2], "the reason is told"
     for text in said:
         assert not {"\x1b", "\x07"} & set(text)
-        assert SECRET not in text
+        assert UNSEEN not in text
     page = project.cli("report", "staging", "--output", "page.html", env=variables)
     assert page.status == 0, page.output
     assert "<script>alert" not in (tmp_path / "page.html").read_text()
     for path in tmp_path.rglob("*"):
-        assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
+        assert not path.is_file() or UNSEEN.encode() not in path.read_bytes(), path
