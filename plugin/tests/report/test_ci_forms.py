@@ -160,7 +160,9 @@ def test_the_verdict_is_the_first_of_at_most_ten(hold: Release) -> None:
 
 
 def test_no_text_becomes_a_command_or_a_link(hold: Release) -> None:
-    evil = "a\x1b[2J\x07\n::error::b ![x](https://evil.example/y) <img src=https://evil.example/z> | `c` @team"
+    evil = (
+        "a\x1b[2J\x07\n::error::b ![x](https://evil.example/y) <img src=https://evil.example/z> | `c` @team"
+    )
     assert hold.verdict is not None
     reasons = (Reason(outcome=Outcome.FAIL, sentence=evil, gate="load"),)
     release = msgspec.structs.replace(
