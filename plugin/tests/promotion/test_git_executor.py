@@ -61,13 +61,15 @@ def remote(tmp_path: Path) -> Path:
     return tmp_path / "remote.git"
 
 
-def executor(remote: Path, *, url: str = "", timeout_s: float = 60.0, **settings: Any) -> GitExecutor:
+def executor(
+    remote: Path, *, timeout_s: float = 60.0, env: tuple[str, ...] = (), **settings: Any
+) -> GitExecutor:
     """Return the executor of a kustomization, or of a file of its own with ``file``."""
     chosen = {"branch": "main", "kustomization": PATH, "images": {IMAGE: "image"}}
     if "file" in settings:
         chosen = {"branch": "deploy/production"}
-    told = {"repository": url or f"file://{remote}", **chosen, **settings}
-    return GitExecutor(site(remote.parent, "git", told, timeout_s=timeout_s))
+    told = {"repository": f"file://{remote}", **chosen, **settings}
+    return GitExecutor(site(remote.parent, "git", told, timeout_s=timeout_s, env=env))
 
 
 def edited_by_somebody(
@@ -285,12 +287,23 @@ def test_git_that_hangs_is_killed_with_all_it_started(remote: Path, tmp_path: Pa
     assert made.verify(NEW)
 
 
+def test_value_of_a_variable_is_in_no_message(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_LOGIN", "hunter2")
+    hook = remote / "hooks" / "pre-receive"
+    hook.write_text('#!/bin/sh\necho "bad login $DESK_LOGIN" >&2\nexit 1\n')
+    hook.chmod(0o755)
+    with pytest.raises(DeployError, match=r"bad login \$DESK_LOGIN"):
+        deploy(executor(remote, env=("DESK_LOGIN",)), change(NEW, OLD))
+    with pytest.raises(DeployError, match=r"bad login error"):
+        deploy(executor(remote), change(NEW, OLD))
+
+
 def test_what_the_remote_says_is_shown_on_one_line(remote: Path) -> None:
     hook = remote / "hooks" / "pre-receive"
     hook.write_text("#!/bin/sh\nprintf 'no \\033[31mway\\n\\nask desk' >&2\nexit 1\n")
     hook.chmod(0o755)
     with pytest.raises(
-        DeployError, match=r"git push ended with 1: remote: no \?\[31mway remote: remote: ask desk"
+        DeployError, match=r"git push ended with 1: remote: no .\[31mway remote: remote: ask desk"
     ) as error:
         deploy(executor(remote), change(NEW, OLD))
     assert str(error.value).isprintable()

@@ -46,7 +46,7 @@ def run_json(words: Sequence[str], told: object, site: Site, *, changes: bool) -
         given.seek(0)
         because = _run(words, site, variables, (given, out, err), changes=changes)
         if because:
-            said = _hidden(_last_line(err) or _last_line(out), variables)
+            said = hidden(_last_line(err) or _last_line(out), variables)
             raise DeployError(
                 f"`{_cut(shlex.join(words), 120)}` {because}{f': {said}' if said else ''}.",
                 slug="deploy-command",
@@ -126,7 +126,7 @@ def _last_line(stream: IO[bytes]) -> str:
     return next((line for line in reversed(lines) if line), "")
 
 
-def _hidden(text: str, variables: Mapping[str, str]) -> str:
+def hidden(text: str, variables: Mapping[str, str]) -> str:
     """Return a command's words as the ledger may keep them: no value of a variable, no control characters."""
     for name, value in variables.items():
         if name not in ALWAYS and value.strip():

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from release_gates.errors import DeployError, LiveDiffers
-from release_gates.promotion.executors.settings import printable
+from release_gates.promotion.executors.running import hidden
 
 LARGEST_BYTES = 1 << 20
 """A larger file is none that a person wrote to say what is live."""
@@ -39,6 +39,7 @@ class Repository:
     folder: Path
     url: str
     branch: str
+    variables: Mapping[str, str] = field(repr=False)
     environ: Mapping[str, str] = field(repr=False)
     deadline: float
     pushing: Callable[[int], None]
@@ -108,7 +109,7 @@ class Repository:
         if b"stale info" in done.stdout or b"[rejected]" in done.stdout:
             raise LiveDiffers(
                 f"{self.url}: {self.branch} was moved by somebody else meanwhile, so nothing was pushed: "
-                f"{said(done.stdout)}.",
+                f"{self._said(done.stdout)}.",
                 slug="deploy-moved",
                 hint="Look at who pushed what (git log), then resume.",
             )
@@ -156,12 +157,17 @@ class Repository:
         return subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
 
     def _failed(self, verb: str, done: subprocess.CompletedProcess[bytes]) -> DeployError:
-        words = said(done.stderr) or said(done.stdout) or "it said nothing"
+        words = self._said(done.stderr) or self._said(done.stdout) or "it said nothing"
         return DeployError(
             f"{self.url}: git {verb} ended with {done.returncode}: {words}.",
             slug="deploy-git",
             hint="Try the same by hand; which variables git gets is `env` of the environment's deploy table.",
         )
+
+    def _said(self, output: bytes) -> str:
+        """Return what git printed, as one line without the value of any variable."""
+        line = " ".join(output.decode("utf-8", "replace").split())
+        return hidden(line, self.variables).rstrip(".")
 
     def _no_file(self, path: str, because: str) -> DeployError:
         return DeployError(
@@ -191,6 +197,7 @@ def opened(
             folder=Path(folder),
             url=_address(url, root),
             branch=branch,
+            variables=variables,
             environ=_environ(author, variables),
             deadline=time.monotonic() + timeout_s,
             pushing=pushing,
@@ -238,8 +245,3 @@ def _environ(author: tuple[str, str], variables: Mapping[str, str]) -> dict[str,
 def _address(url: str, root: Path) -> str:
     """Return what git is told: a URL as it is, anything else as a folder."""
     return url if re.match(r"[a-z]+://", url) else str((root / url).absolute())
-
-
-def said(output: bytes) -> str:
-    """Return what git printed, as one line."""
-    return printable(output.decode("utf-8", "replace")).rstrip(".")
