@@ -141,7 +141,7 @@ def _git(root: Path, *words: str, said: bytes = b"") -> bytes:
         done = subprocess.run(
             ["git", "--no-replace-objects", "--literal-pathspecs", *words],
             cwd=root,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"},
+            env={**_ambient(), "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"},
             input=said,
             capture_output=True,
             check=False,
@@ -152,6 +152,11 @@ def _git(root: Path, *words: str, said: bytes = b"") -> bytes:
     if done.returncode:
         raise _failed(done.stderr.decode("utf-8", "replace").strip() or f"exit status {done.returncode}")
     return done.stdout
+
+
+def _ambient() -> dict[str, str]:
+    """Return our environment without what would lead git to another repository, as hooks have it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 
 def _failed(why: str) -> PolicyError:

@@ -76,7 +76,13 @@ def loaded(config: pytest.Config) -> tuple[Loaded, ...]:
     named = {each.file for each in found}
     found |= {Loaded("", file, plugin=True) for file in plugins - named}
     installed = _installed()
-    return tuple(sorted(each for each in found if not each.file.startswith(installed)))
+    return tuple(
+        sorted(
+            each
+            for each in found
+            if not each.file.startswith(installed) and "/dist-packages/" not in each.file
+        )
+    )
 
 
 def of_modules(found: Iterable[Loaded], rules: frozenset[str], root: Path) -> Iterator[str]:
@@ -121,16 +127,22 @@ def _of_call(config: pytest.Config, snapshot: Mapping[str, str]) -> Iterator[str
 
 def _plugin_files(config: pytest.Config) -> Iterator[str]:
     manager = config.pluginmanager
-    distributed = {id(plugin) for plugin, _ in manager.list_plugin_distinfo()}
+    packages = {"__main__", *(_package(plugin) for plugin, _ in manager.list_plugin_distinfo())}
     for plugin in manager.get_plugins():
         module = plugin if isinstance(plugin, ModuleType) else sys.modules.get(type(plugin).__module__)
-        if id(plugin) not in distributed and module is not None and module.__name__ != "__main__":
+        if module is not None and _package(module) not in packages:
             yield _file(module)
+
+
+def _package(plugin: object) -> str:
+    """Return the package that a plugin belongs to; one that is installed for editing lies anywhere."""
+    name = plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__module__
+    return name.partition(".")[0]
 
 
 def _file(module: object) -> str:
     file = getattr(module, "__file__", None)
-    return file if isinstance(file, str) and Path(file).is_absolute() else ""
+    return file if isinstance(file, str) and file.startswith("/") else ""
 
 
 def _installed() -> tuple[str, ...]:
