@@ -159,3 +159,16 @@ def test_no_value_of_the_environment_is_left_anywhere(project: GateProject) -> N
     assert len(kept) > 10
     assert not [path for path in kept if hidden.encode() in path.read_bytes()]
     assert hidden not in result.output
+
+
+def test_evidence_that_was_measured_by_other_tests_is_not_admitted(project: GateProject) -> None:
+    path = project.root / "suites/test_smoke.py"
+    reviewed = path.read_text()
+    path.write_text(reviewed.replace('"order.time", 3,', '"order.time", 1,'))
+    assert project.run("--gate-part", "--gate-evidence", "part.jsonl").status == 0
+    path.write_text(reviewed)  # as the protected branch has it
+    decided = project.cli("decide", "--environment", "staging", "part.jsonl")
+    assert (decided.status, decided.promotes) == (10, False)
+    assert "rules" in decided.sentences
+    refused = project.cli("promote", "--to", "staging")
+    assert (refused.status, "verdict-is-hold" in refused.output) == (2, True)
