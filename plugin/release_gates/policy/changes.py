@@ -17,6 +17,7 @@ from release_gates.policy.listed import (
     freeze_changes,
     key_changes,
     role_changes,
+    route_changes,
     waiver_changes,
 )
 from release_gates.policy.mistake import written
@@ -52,6 +53,7 @@ def _of_environment(before: EnvironmentPolicy, after: EnvironmentPolicy, than: s
     yield from role_changes(before.approvals, after.approvals, before.name)
     yield from key_changes(before, after)
     yield from freeze_changes(before, after)
+    yield from route_changes(before, after)
     old, new = by_name(before.gates), by_name(after.gates)
     for name in all_names(old, new):
         place = f"{before.name}, gate {name}"
@@ -169,7 +171,7 @@ GATE: Judges = {
     "reruns": _reruns,
 }
 ENTRY: Judges = {
-    **dict.fromkeys(("gates", "approvals", "trust", "freezes"), None),
+    **dict.fromkeys(("gates", "approvals", "trust", "freezes", "routes"), None),
     "attempts": more_is_weaker,
     "local_may_promote": _taken_is_weaker,
     "max_waiver_days": more_is_weaker,

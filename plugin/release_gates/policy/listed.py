@@ -72,6 +72,22 @@ def freeze_changes(before: EnvironmentPolicy, after: EnvironmentPolicy) -> Itera
             yield Change(place=at, sentence="changed", kind="weaker" if shorter else "open")
 
 
+def route_changes(before: EnvironmentPolicy, after: EnvironmentPolicy) -> Iterator[Change]:
+    """Yield which other ways in there are, each of which asks for less than the normal one."""
+    old, new = by_name(before.routes), by_name(after.routes)
+    for name in all_names(old, new):
+        at = f"{before.name}, route {name}"
+        if name not in new:
+            yield Change(place=at, sentence="is closed", kind="other")
+        elif name not in old:
+            said = f"is a new way in, by the gates {', '.join(new[name].gates)}"
+            yield Change(place=at, sentence=said, kind="weaker")
+        elif gone := [gate for gate in old[name].gates if gate not in new[name].gates]:
+            yield Change(place=at, sentence=f"no longer asks for {', '.join(gone)}", kind="weaker")
+        elif old[name] != new[name]:
+            yield Change(place=at, sentence="changed", kind="open")
+
+
 def expected_changes(before: Policy, after: Policy) -> Iterator[Change]:
     """Yield which tests are expected, or no longer."""
     for gate in sorted({*before.expected, *after.expected}):

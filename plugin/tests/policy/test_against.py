@@ -172,6 +172,7 @@ expires = 2026-01-10
         (change(ENTRY, "attempts = 3", "attempts = 4"), "weaker", "staging: attempts is 4, HEAD's is 3"),
         (change(ENTRY, "attempts = 3", "local_may_promote = true"), "weaker", "staging: local_may_promote is true, HEAD's is false"),
         (change(ENTRY, "attempts = 3", "attempts = 2"), "other", "staging: attempts is 2, HEAD's is 3"),
+        (change(ENTRY, "attempts = 3", 'attempts = 3\n[environment.staging.route.hotfix]\ngates = ["smoke"]\nfull_within = "12 h"'), "weaker", "staging, route hotfix: is a new way in, by the gates smoke"),
         (change(ENTRY, "attempts = 3", "approved_rules = true"), "other", "staging: approved_rules is true, HEAD's is false"),
         (change("gates/trust.toml", '"evidence"', '"evidence", "verdict"'), "weaker", "staging, key ci: is trusted for more, or longer"),
         (change("gates/trust.toml", "2026-12-31", "2027-12-31"), "weaker", "staging, key ci: is trusted for more, or longer"),
