@@ -160,7 +160,7 @@ def test_the_verdict_is_the_first_of_at_most_ten(hold: Release) -> None:
 
 
 def test_no_text_becomes_a_command_or_a_link(hold: Release) -> None:
-    evil = "a\x1b[2J\x07\n::error::b ![x](https://evil.example/y) <img src=https://evil.example/z> | `c` @us"
+    evil = (
         "a\x1b[2J\x07\n::error::b ![x](https://evil.example/y) <img src=https://evil.example/z> | `c` @team"
     )
     assert hold.verdict is not None
@@ -176,7 +176,7 @@ def test_no_text_becomes_a_command_or_a_link(hold: Release) -> None:
     assert "![" not in text
     message = json.loads(notification(release))
     assert "<img" not in message["blocks"][1]["text"]["text"]
-    assert "@us" not in message["blocks"][1]["text"]["text"]
+    assert "@team" not in message["blocks"][1]["text"]["text"]
 
 
 def test_what_a_chat_shows_first_is_what_to_do(promote: Release) -> None:
