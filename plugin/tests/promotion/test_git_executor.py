@@ -102,7 +102,12 @@ def test_kustomization_keeps_the_law_and_every_other_byte(remote: Path) -> None:
 def test_first_digest_comes_and_goes(remote: Path, tmp_path: Path) -> None:
     edited_by_somebody(remote, tmp_path, f"    digest: sha256:{OLD.artifacts[0].sha256}\n", "")
     before = git("show", f"main:{PATH}", cwd=remote)
-    check_law(executor(remote), change(NEW, None))
+    made, what = executor(remote), change(NEW, None)
+    assert made.verify(None)
+    deploy(made, what)
+    assert made.verify(NEW)
+    take_back(made, what)
+    assert made.verify(None)
     assert git("show", f"main:{PATH}", cwd=remote) == before
 
 
@@ -111,7 +116,6 @@ def test_own_file_keeps_the_law_and_tags_name_each_deployment(remote: Path) -> N
     made = executor(remote, file="live.json", tags="deploy/production")
     first = change(NEW, None, deployment="deploy-7", run="run-3", approved_by=("Bob <b@example.org>",))
     deploy(made, first)
-    check_law(made_without_tags := executor(remote, file="live.json"), change(OLD, NEW))
     told = git("tag", "-l", "--format=%(contents)", "deploy/production/deploy-7", cwd=remote)
     for fact in (
         f"Candidate: sha256:{NEW.digest}",
@@ -123,7 +127,7 @@ def test_own_file_keeps_the_law_and_tags_name_each_deployment(remote: Path) -> N
     ):
         assert fact in told.splitlines()
     take_back(made, first)
-    assert made_without_tags.verify(None)
+    assert made.verify(None)
     assert git("tag", cwd=remote).split() == [
         "deploy/production/deploy-7",
         "deploy/production/deploy-7.undone",
