@@ -95,7 +95,7 @@ def warm_interpreter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmI
     def launch(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         env = {"PYTEST_ADDOPTS": OURS, **env}
         if warm.fits(command, env):
-            return warm.run(command[1:], cwd=cwd, env=env, timeout_s=120)
+            return warm.run(command[1:], cwd=cwd, env=env, timeout_s=600)
         return cold(command, cwd, env)
 
     with pytest.MonkeyPatch.context() as patch:
