@@ -6,10 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+from msgspec import structs
+
 from release_gates.ledger.acceptances import told_waivers
 from release_gates.ledger.behaviour import told_gates
 from release_gates.ledger.chain import Damage
 from release_gates.ledger.history import RunView, runs
+from release_gates.ledger.owed import owed
 from release_gates.ledger.periods import deliveries
 from release_gates.ledger.stays import name_of, stays
 from release_gates.model.chronicle import Answer, Chronicle, Stay, ToldCandidate, ToldEntry, ToldRun
@@ -43,8 +46,12 @@ def chronicle(
     views = runs(events)
     told = _told_runs(events, views)
     seen = _first_seen(events, told)
-    live = stays(events, views, seen)
     environments = _environments(events, views, path)
+    debts = {name: debt.sentence(made) for name in environments if (debt := owed(events, name))}
+    live = tuple(
+        structs.replace(stay, owed=debts.get(stay.environment, "")) if stay.until is None else stay
+        for stay in stays(events, views, seen)
+    )
     return Chronicle(
         made=made,
         head=head,

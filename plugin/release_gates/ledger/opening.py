@@ -46,10 +46,11 @@ def told_to_child(url: str) -> tuple[list[str], dict[str, str]]:
     """Return the arguments and the variables that name a ledger to a pytest of ours.
 
     One on a server goes by a variable: anybody on the host may read arguments, and it may hold a password.
+    A value is in the word of its option: pytest looks for its ini file around paths that stand alone.
     """
     if url.startswith(f"{SCHEME}://"):
         return [], {VARIABLE: url}
-    return ["--gate-ledger", url], {}
+    return [f"--gate-ledger={url}"], {}
 
 
 def without_passwords(words: Sequence[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET
 
 from release_gates.ledger.history import RunView
 from release_gates.model.candidate import ReleaseCandidate
@@ -92,9 +93,16 @@ def _in_one_place(
             returned=name.digest in before,
             lead_s=(event.at - first_seen.get(name.digest, event.at)).total_seconds(),
         )
+        stay = _on_its_route(stay, fact)
         before.add(name.digest)
         against = [*signs.get((fact.environment, name.digest), ()), *taken_back.get(run, ())]
         yield _judged(stay, event.seq, against, following, before)
+
+
+def _on_its_route(stay: Stay, fact: Adopted | Promoted | RolledBack) -> Stay:
+    if not isinstance(fact, Promoted) or fact.route is UNSET:
+        return stay
+    return msgspec.structs.replace(stay, route=fact.route, ticket=fact.ticket or "", why=fact.reason or "")
 
 
 def _how(fact: Adopted | Promoted | RolledBack) -> Literal["promoted", "adopted", "rolled back"]:

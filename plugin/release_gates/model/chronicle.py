@@ -49,6 +49,8 @@ class Stay(Record, frozen=True, kw_only=True):
     ``how`` says how it came there; ``returned`` that it had been live there before. ``lead_s`` is since the
     ledger first saw these digests. ``failed`` is the first sign that it should not be there, "" for none;
     ``restored_s`` is from that sign until something else was live, None while it still is.
+    ``route``, ``ticket`` and ``why`` are set where it was promoted on a shorter route, ``owed`` while the
+    normal one has to pass yet: until when, in words.
     """
 
     environment: str
@@ -62,6 +64,18 @@ class Stay(Record, frozen=True, kw_only=True):
     lead_s: float = 0.0
     failed: str = ""
     restored_s: float | None = None
+    route: str = ""
+    ticket: str = ""
+    why: str = ""
+    owed: str = ""
+
+    @property
+    def entered(self) -> str:
+        """On which shorter route it entered, and why; "" on the normal one."""
+        if not self.route:
+            return ""
+        said = f", {self.ticket}: {self.why}" if self.ticket else ""
+        return f"on route {self.route}{said}"
 
     @property
     def delivers(self) -> bool:

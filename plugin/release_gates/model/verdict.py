@@ -190,6 +190,12 @@ class Verdict(Record, frozen=True, kw_only=True):
         return NORMAL if self.route is UNSET else self.route
 
     @property
+    def unproven(self) -> str:
+        """What its route leaves unproven, in words; "" on the normal one."""
+        gates = ", ".join(self.left_out) if self.left_out else "nothing"
+        return "" if self.route is UNSET else f"left unproven on route {self.route}: {gates}"
+
+    @property
     def promotes(self) -> bool:
         """Whether the candidate may enter, had nobody switched the entry to observe."""
         return self.verdict == "PROMOTE"

@@ -17,6 +17,7 @@ from release_gates.ledger.opening import told_to_child
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Live
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
+from release_gates.model.route import NORMAL
 from release_gates.policy.selection import expected_in
 from release_gates.proof.assess import Judged, judge_alone
 from release_gates.proof.command import Stop, filled, last_line, run_command
@@ -143,9 +144,10 @@ class Bench:
         arguments.write_text("".join(f"{test}\n" for test in tests), encoding="utf-8")
         return [
             *(sys.executable, "-m", "pytest", "-m", f"gate_{self.environment.name}"),
-            *("--rootdir", str(self.root), "-o", f"cache_dir={folder / 'cache'}"),
-            *("--gate-part", "--gate-policy", str(self.policy_dir), *told_to_child(self.ledger_url)[0]),
-            *("--gate-candidate", str(candidate), "--gate-evidence", str(evidence)),
+            *(f"--rootdir={self.root}", "-o", f"cache_dir={folder / 'cache'}"),
+            *("--gate-part", f"--gate-route={NORMAL}", f"--gate-policy={self.policy_dir}"),
+            *(f"--gate-candidate={candidate}", f"--gate-evidence={evidence}"),
+            *told_to_child(self.ledger_url)[0],
             f"@{arguments}",
         ]
 

@@ -25,7 +25,7 @@ def verdict_result(
     verdict: Verdict, head: str, uuid: str, at_ms: int, notes: Iterable[str]
 ) -> dict[str, Any]:
     """Return the synthetic result that stands on top: the verdict with every reason."""
-    name = f"Verdict: {verdict.title}"
+    name = f"Verdict: {verdict.title}" + (f", {verdict.unproven}" if verdict.unproven else "")
     state: Status = "passed" if verdict.promotes else "failed" if verdict.kind == "broken" else "broken"
     reasons = [
         f"- **{reason.outcome}** {plain(f'{reason.gate}: ' if reason.gate else '')}{plain(reason.sentence)}"
@@ -36,7 +36,10 @@ def verdict_result(
         for gate in verdict.gates
         if gate.severity is Severity.BLOCKING and not gate.outcome.promotes
     ]
-    text = [subject(verdict), "\n".join(reasons), "\n".join(commands), f"Next: `{next_command(verdict)}`"]
+    text = [
+        *(plain(verdict.unproven), subject(verdict), "\n".join(reasons), "\n".join(commands)),
+        f"Next: `{next_command(verdict)}`",
+    ]
     return {
         **_result(
             uuid,
@@ -145,6 +148,7 @@ def variables(verdict: Verdict) -> dict[str, str]:
         "Because": verdict.because,
         "Entry": verdict.environment,
         "Candidate": f"{candidate.name} {candidate.version}",
+        **({"Route": verdict.route_name, "Unproven": verdict.unproven} if verdict.unproven else {}),
         "Attempt": f"{verdict.attempt} of {verdict.attempts_allowed}",
         "Ledger": _local(verdict) if verdict.local else "signed",
     }

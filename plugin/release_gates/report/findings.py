@@ -39,7 +39,10 @@ class Finding:
 
 
 def findings(release: Release) -> Iterator[Finding]:
-    """Yield a verdict that is no go, then each limit and test that is not in order and has a file."""
+    """Yield a verdict that is no go, or only on a route, then each limit and test that is not in order.
+
+    Of the latter those that have a file.
+    """
     verdict, top = release.verdict, headline(release, rows(release))
     if not top.go:
         yield Finding(
@@ -49,6 +52,15 @@ def findings(release: Release) -> Iterator[Finding]:
             sentence=" ".join((f"{top.title}: {top.call}.", top.because, *top.warnings)),
             file=f"gates/{release.environment}.toml",
             holds=True,
+        )
+    elif verdict and verdict.unproven:
+        yield Finding(
+            key=_digest(f"{release.environment} {verdict.route_name}"),
+            rule="route",
+            outcome=Outcome.WARN,
+            sentence=f"{top.title}: {top.call}.",
+            file=f"gates/{release.environment}.toml",
+            holds=False,
         )
     hold = {gate.name for gate in holding(verdict)} if verdict else set()
     for gate in verdict.gates if verdict else ():

@@ -10,7 +10,7 @@ from release_gates.model.release import Release
 from release_gates.model.verdict import Reason, Verdict
 from release_gates.report.rows import Row
 from release_gates.report.tally import holding, tally, telling
-from release_gates.report.text import again, observed_sentence
+from release_gates.report.text import again, observed_sentence, promote_command, run_command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,8 @@ def _call(release: Release, verdict: Verdict) -> str:
         return f"do not act on this now: {release.environment}"
     if release.is_live:
         return f"is live in {release.environment}"
+    if verdict.unproven:
+        return f"may enter {release.environment} on that route alone, {verdict.unproven}"
     return f"may enter {release.environment}"
 
 
@@ -89,6 +91,8 @@ def _counts(verdict: Verdict) -> Iterator[str]:
 def _warnings(release: Release, verdict: Verdict) -> Iterator[str]:
     if release.stands:
         yield release.stands
+    if verdict.unproven:
+        yield f"{_capital(verdict.unproven)}."
     if release.is_live and not verdict.promotes:
         yield f"Exactly this build is live in {release.environment}."
     if sentence := observed_sentence(verdict):
@@ -127,9 +131,9 @@ def _steps(release: Release, verdict: Verdict) -> Iterator[str]:
 def _commands(release: Release, verdict: Verdict) -> Iterator[str]:
     if verdict.promotes and not release.stands:
         if not release.is_live:
-            yield f"release-gates promote --to {verdict.environment}"
+            yield promote_command(verdict)
     elif verdict.kind == "not proven" or verdict.promotes:
-        yield f"release-gates run {verdict.environment}"
+        yield f"release-gates run {verdict.environment}" if release.is_live else run_command(verdict)
     for gate in verdict.gates:
         if gate in holding(verdict) and not gate.outcome.promotes:
             yield again(verdict, gate)

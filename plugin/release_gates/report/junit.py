@@ -38,10 +38,12 @@ def _verdict_suite(release: Release) -> ET.Element:
     top = headline(release, rows(release))
     suite = ET.Element("testsuite", name="verdict")
     candidate = release.candidate
+    unproven = release.verdict.unproven if release.verdict else ""
     _properties(
         suite,
         {
             "verdict": top.title,
+            **({"unproven": unproven} if unproven else {}),
             "environment": release.environment,
             "candidate": f"{candidate.name} {candidate.version}",
             "digest": candidate.digest,
@@ -50,7 +52,8 @@ def _verdict_suite(release: Release) -> ET.Element:
             "counts": " ".join(top.counts),
         },
     )
-    case = ET.SubElement(suite, "testcase", classname=CLASS, name=f"Verdict: {_text(top.title)}")
+    name = f"Verdict: {top.title}" + (f", {unproven}" if unproven else "")
+    case = ET.SubElement(suite, "testcase", classname=CLASS, name=_text(name))
     if not top.go:
         broken = release.verdict is not None and release.verdict.kind == "broken"
         text = " ".join((f"{top.title}: {top.call}.", top.because, *top.warnings))

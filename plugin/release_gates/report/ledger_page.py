@@ -120,6 +120,8 @@ def _cell(entry: ToldEntry) -> Cell | None:
 
 
 def _tone(entry: ToldEntry) -> str:
+    if entry.stays and entry.stays[-1].owed:
+        return "FAIL"
     title = entry.runs[-1].title if entry.runs else ""
     if "taken back" in title or "not proven" in title or title == "no verdict":
         return "ERROR"
@@ -135,7 +137,7 @@ def _facts(entry: ToldEntry) -> list[str]:
     facts = [f"{when(newest.began)}{took}, by {newest.actor}{others}"]
     if newest.invalidated:
         facts.append(clipped(newest.invalidated, LONGEST))
-    elif not newest.title.startswith("PROMOTE"):
+    elif not newest.title.startswith("PROMOTE") or " on route " in newest.title:
         facts.append(clipped(newest.because, LONGEST))
     facts.extend(_answered(each) for each in newest.answers)
     return facts
@@ -156,7 +158,9 @@ def _stayed(stay: Stay) -> str:
     until = f" to {when(stay.until)}" if stay.until else ""
     word = "live since" if stay.until is None else "was live from"
     failed = f" ({clipped(stay.failed, LONGEST)})" if stay.failed else ""
-    return f"{word} {when(stay.since)}{until}, {stay.how} by {stay.by}{failed}"
+    route = f" {clipped(stay.entered, LONGEST)}" if stay.entered else ""
+    owes = f"; OWED: {stay.owed}" if stay.owed else ""
+    return f"{word} {when(stay.since)}{until}, {stay.how} by {stay.by}{route}{failed}{owes}"
 
 
 def gate_line(gate: ToldGate) -> GateLine:

@@ -18,9 +18,14 @@ Sample = tuple[Mapping[str, str], float]
 
 
 def openmetrics(release: Release) -> str:
-    """Return the text. ``release_gates_promotes`` is 1 only where the candidate may enter now."""
+    """Return the text. ``release_gates_promotes`` is 1 only where the candidate may enter now.
+
+    On another route than the normal one it has the labels ``route`` and ``unproven``.
+    """
     found = rows(release)
     entry = {"environment": release.environment, "candidate": release.candidate.digest[:12]}
+    if release.verdict and release.verdict.left_out:
+        entry |= {"route": release.verdict.route_name, "unproven": ",".join(release.verdict.left_out)}
     counts = tally(release.verdict.gates) if release.verdict else None
     families: list[tuple[str, str, Iterable[Sample]]] = [
         (

@@ -60,7 +60,7 @@ def _stays(chronicle: Chronicle) -> Iterator[Sequence[Cell]]:
                 yield (
                     *(stay.environment, name.name, name.version, name.commit, name.digest),
                     *(stay.how, stay.by, stay.run, stay.since, stay.until, stay.delivers, stay.returned),
-                    *(stay.lead_s, stay.failed, stay.restored_s),
+                    *(stay.lead_s, stay.failed, stay.restored_s, stay.route, stay.ticket, stay.owed),
                 )
 
 
@@ -107,7 +107,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Chronicle], Iterator[Sequence
         (
             *("environment", "name", "version", "commit", "digest"),
             *("how", "by", "run", "since", "until", "delivery", "return"),
-            *("lead_s", "failed", "restored_s"),
+            *("lead_s", "failed", "restored_s", "route", "ticket", "owed"),
         ),
         _stays,
     ),

@@ -9,6 +9,7 @@ from datetime import date
 from msgspec import UNSET, UnsetType
 
 from release_gates.model.outcome import Outcome, Severity
+from release_gates.model.route import BREAK_GLASS
 from release_gates.model.verdict import (
     GateJudgement,
     LimitJudgement,
@@ -142,8 +143,25 @@ def reason_lines(reasons: Sequence[Reason], width: int, most: int = MOST_REASONS
 def next_command(verdict: Verdict) -> str:
     """Return the one command that a reader wants now."""
     if verdict.promotes:
-        return f"release-gates promote --to {verdict.environment}"
+        return promote_command(verdict)
     return f"release-gates explain {verdict.environment}"
+
+
+def promote_command(verdict: Verdict) -> str:
+    """Return the command that acts on a PROMOTE: on its own route, as no other takes it."""
+    command = f"release-gates promote --to {verdict.environment}"
+    if verdict.route_name == BREAK_GLASS:
+        return f"{command} --break-glass --ticket TICKET --reason TEXT"
+    return f"{command}{_on(verdict)}"
+
+
+def run_command(verdict: Verdict) -> str:
+    """Return the command that decides again, on the same route."""
+    return f"release-gates run {verdict.environment}{_on(verdict)}"
+
+
+def _on(verdict: Verdict) -> str:
+    return "" if verdict.route is UNSET else f" --route {verdict.route}"
 
 
 def rerun_command(verdict: Verdict, gate: str) -> str:

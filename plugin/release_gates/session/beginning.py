@@ -86,4 +86,5 @@ def _deciding(
     }
     usual = durations(events, environment.name, config.rootpath)
     full = msgspec.structs.replace(briefing, candidate=candidate, live=live, candidate_root=str(file.parent))
-    return deciding, full, Progress(config, environment.name, expected, usual)
+    entry = f"{environment.name} on route {environment.route.name}" if environment.route else environment.name
+    return deciding, full, Progress(config, entry, expected, usual)

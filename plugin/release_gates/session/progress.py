@@ -32,19 +32,19 @@ class _AtWork:
 class Progress:
     """Prints a line when a gate begins, and one every half minute while tests end; nothing in short runs.
 
-    ``expected`` are the tests of each gate of the entry. Plain lines only, as a CI log keeps them; there is
-    no thread, because a test may fork.
+    ``entry`` names it, ``expected`` are the tests of each of its gates. Plain lines only, as a CI log keeps
+    them; there is no thread, because a test may fork.
     """
 
     def __init__(
         self,
         config: pytest.Config,
-        environment: str,
+        entry: str,
         expected: Mapping[str, Sequence[str]],
         usual: Durations | None,
     ) -> None:
         self._config = config
-        self._environment = environment
+        self._entry = entry
         self._expected = expected
         self._gates = {test: gate for gate, tests in expected.items() for test in tests}
         self._usual = usual
@@ -63,7 +63,7 @@ class Progress:
         if self._usual is not None:
             runs = "run" if self._usual.of == 1 else f"{self._usual.of} runs"
             took = f"; the last {runs} took about {lasting(self._usual.whole_s)}"
-        return f"gates: entry to {self._environment}, {gates}, {tests} expected{took}"
+        return f"gates: entry to {self._entry}, {gates}, {tests} expected{took}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:

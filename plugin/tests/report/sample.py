@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+from msgspec import UNSET
+from msgspec.structs import replace
+
 from release_gates.candidate.store import ArtifactStore
 from release_gates.judge.decide import decide
 from release_gates.ledger.bearing import history
@@ -21,7 +24,9 @@ from release_gates.model.outcome import Outcome
 from release_gates.model.paired import Paired, PairPlan, ProcessPair
 from release_gates.model.record import canonical
 from release_gates.model.release import Release
+from release_gates.model.route import NORMAL
 from release_gates.policy.load import policy_from_snapshot
+from release_gates.policy.routes import on_route
 from release_gates.policy.selection import expected_in
 from release_gates.session.release import release_of
 
@@ -56,11 +61,11 @@ class Story:
         self._now = START
         self.rules(staging, expected)
 
-    def rules(self, staging: str, expected: Mapping[str, Sequence[str]]) -> None:
-        """Put other rules into force."""
+    def rules(self, staging: str, expected: Mapping[str, Sequence[str]], *, more: str = "") -> None:
+        """Put other rules into force; ``more`` is for ``environments.toml``."""
         snapshot = {
             "/tool": "release-gates 1",
-            "environments.toml": ENVIRONMENTS,
+            "environments.toml": f"{ENVIRONMENTS}{more}",
             "staging.toml": f"schema = 1\n{staging}",
             "production.toml": 'schema = 1\nextends = "staging"\n',
             **{
@@ -72,10 +77,16 @@ class Story:
         self.policy = policy_from_snapshot(snapshot)
 
     def run(
-        self, version: str, tests: Mapping[str, Tests], *, problems: Sequence[str] = (), killed: bool = False
+        self,
+        version: str,
+        tests: Mapping[str, Tests],
+        *,
+        problems: Sequence[str] = (),
+        killed: bool = False,
+        route: str = NORMAL,
     ) -> str:
         """Measure, decide and remember one run; return its id."""
-        now = self._tick()
+        now, taken = self._tick(), UNSET if route == NORMAL else route
         run, candidate = f"{now:%Y%m%dT%H%M%SZ}-abcdef", candidate_of(version)
         header = RunHeader(
             run=run,
@@ -87,6 +98,7 @@ class Story:
             command=("-m", "gate_staging"),
             plugins=(),
             started=now,
+            route=taken,
         )
         file = f".gates/evidence/{run}.jsonl"
         writer = EvidenceWriter(self.root / file, header)
@@ -103,17 +115,19 @@ class Story:
             rules=self.policy.digest,
             actor="ci",
             evidence=(file,),
+            route=taken,
         )
         self._append(started, now)
         writer.end(ended=now + timedelta(minutes=9), problems=problems)
         if killed:
             return run
-        self._conclude(run, version, file, now + timedelta(minutes=9, seconds=2))
+        self._conclude(run, version, file, now + timedelta(minutes=9, seconds=2), route)
         return run
 
-    def _conclude(self, run: str, version: str, file: str, now: datetime) -> None:
+    def _conclude(self, run: str, version: str, file: str, now: datetime, route: str) -> None:
         environment = self.policy.environment("staging")
         assert environment is not None
+        environment = on_route(environment, route)
         verdict = decide(
             environment,
             rules=self.policy.digest,
@@ -132,10 +146,10 @@ class Story:
         )
         self._append(RunFinished(run=run, verdict=verdict), now)
 
-    def promote(self, version: str, run: str, environment: str = "staging") -> None:
+    def promote(self, version: str, run: str, environment: str = "staging", **more: object) -> None:
         """Make a candidate live."""
         fact = Promoted(environment=environment, candidate=candidate_of(version), run=run, by="Jane Doe")
-        self._append(fact, self._tick())
+        self._append(replace(fact, **more), self._tick())
 
     def adopt(self, version: str) -> None:
         """Take a candidate for live that never went through these gates."""
@@ -241,6 +255,17 @@ severity = "advisory"
 [gate.drill.limits]
 "recovery.time" = "<= 30 min"
 """
+ROUTES = """
+[environment.staging.route.hotfix]
+gates = ["smoke", "load"]
+full_within = "24 h"
+[environment.staging.route.break-glass]
+gates = ["smoke", "load"]
+full_within = "24 h"
+[environment.staging.route.break-glass.approvals.role.on-call]
+least = 2
+persons = ["Ann Lee <ann@example.org>", "Eve Ray <eve@example.org>"]
+"""
 SMOKE = {f"suites/smoke/test_orders.py::test_{name}": [] for name in ("cancel", "replace", "cross", "reject")}
 READY = "suites/smoke/test_service.py::test_ready"
 ACK = "suites/load/test_orders.py::test_acknowledgements"
@@ -318,6 +343,18 @@ def promoted(root: Path) -> Story:
     story.adopt("0.9.0")
     story.promote("1.0.0", story.run("1.0.0", measured(150.0)))
     story.run("1.1.0", measured(140.0))
+    return story
+
+
+def hotfixed(root: Path, route: str = "hotfix") -> Story:
+    """Return a story that ends in PROMOTE on a route that leaves the benchmark and the drill unproven."""
+    story = promoted(root)
+    story.rules(STAGING, EXPECTED, more=ROUTES)
+    story.run(
+        "1.2.0",
+        {gate: tests for gate, tests in measured(140.0).items() if gate in ("smoke", "load")},
+        route=route,
+    )
     return story
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -166,3 +167,16 @@ def test_a_ticket_does_not_make_an_emergency(project: GateProject) -> None:
     assert project.run().status == 0
     refused = project.cli("promote", "--to", "staging", "--ticket", "OPS-1", "--reason", "in a hurry")
     assert (refused.status, "a ticket is for an emergency" in flat(refused)) == (2, True)
+
+
+def test_a_ledger_elsewhere_does_not_hide_the_configuration_from_pytest(
+    project: GateProject, tmp_path: Path
+) -> None:
+    """It looks for its ini file around every path that stands alone among its arguments."""
+    (tmp_path / "elsewhere").mkdir()
+    ledger = str(tmp_path / "elsewhere/ledger.db")
+    project.write("pytest.ini", "[pytest]\ntestpaths = suites\n")
+    project.write("other/test_broken.py", "raise RuntimeError")
+    assert project.cli("--gate-ledger", ledger, "first-release", "staging", "--reason", "new").status == 0
+    result = project.cli("--gate-ledger", ledger, "run", "staging", "--route", "hotfix")
+    assert (result.status, "configfile: pytest.ini" in result.output) == (0, True), result.output
