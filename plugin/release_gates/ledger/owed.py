@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 from msgspec import UNSET
 
-from release_gates.ledger.history import live_in, live_since, runs
+from release_gates.ledger.deployments import entered
+from release_gates.ledger.history import live_in
+from release_gates.ledger.verified import verified
 from release_gates.model.candidate import ReleaseCandidate
-from release_gates.model.event import Event, Live, Promoted
+from release_gates.model.event import Adopted, Event, FirstRelease, Live, Promoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,32 +41,32 @@ class Owed:
 def owed(events: Sequence[Event], environment: str) -> Owed | None:
     """Return what is open for what is live in an environment; None where nothing is.
 
-    Paid by a PROMOTE of the same digests on the normal route that is decided after the promotion and counts.
+    Paid by a PROMOTE of the same digests on the normal route that is decided after the promotion and counts,
+    and by nothing else: an adoption changes nothing, and what a rollback brings back is due anew.
     """
-    since = live_since(events, environment)
-    event = next((each for each in events if each.seq == since), None)
-    if event is None or not isinstance(event.fact, Promoted):
+    told = entered(events, environment)
+    if not told or isinstance(last := told[-1][1], FirstRelease):
         return None
-    fact, route, within_s = event.fact, event.fact.route, event.fact.full_within_s
-    if route is UNSET:
+    digest = last.candidate.digest
+    came = [
+        (event, fact)
+        for event, fact in told
+        if not isinstance(fact, FirstRelease) and fact.candidate.digest == digest
+    ]
+    entry = next(((event, fact) for event, fact in reversed(came) if isinstance(fact, Promoted)), None)
+    if entry is None or (route := entry[1].route) is UNSET:
         return None
-    for view in runs(events):
-        verdict = view.verdict
-        if (
-            verdict is not None
-            and view.promotes
-            and not view.observed
-            and verdict.route is UNSET
-            and view.verdict_seq > event.seq
-            and (verdict.environment, verdict.candidate.digest) == (environment, fact.candidate.digest)
-        ):
-            return None
+    event, fact = entry
+    proofs = verified(events, environment, digest)
+    if any(view.verdict_seq > event.seq and not view.observed for view, _ in proofs):
+        return None
+    since = max(each.at for each, how in came if not isinstance(how, Adopted))
     return Owed(
         environment=environment,
         candidate=fact.candidate,
         route=route,
         seq=event.seq,
-        due=event.at + timedelta(seconds=0.0 if within_s is UNSET else within_s),
+        due=since + timedelta(seconds=0.0 if fact.full_within_s is UNSET else fact.full_within_s),
     )
 
 

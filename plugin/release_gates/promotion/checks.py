@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -94,16 +94,25 @@ def check_no_failure(
     events: Sequence[Event], run: RunView, candidate: ReleaseCandidate, environment: str
 ) -> None:
     """Refuse where a gate failed for these digests and the verdict does not know of it."""
+    failure = next(unaccounted(events, run, candidate, environment), None)
+    if failure is not None:
+        raise PromotionRefused(
+            f"gate {failure.gate} failed for these digests in run {failure.run}, and the verdict of run "
+            f"{run.started.run} does not take that into account: {failure.because}.",
+            slug="failed-since",
+            hint="Mend it and measure the new candidate; or somebody else, with a reason, "
+            f"`release-gates invalidate {failure.run}`, then run the gate again.",
+        )
+
+
+def unaccounted(
+    events: Sequence[Event], run: RunView, candidate: ReleaseCandidate, environment: str
+) -> Iterator[PriorFailure]:
+    """Yield each FAIL of these digests that the verdict of a run does not know of, or does not waive."""
     for seq, failure in failures(events, candidate=candidate.digest, environment=environment):
         own = failure.run == run.started.run
         if seq > run.verdict_seq or (own and not _is_waived(run, failure)):
-            raise PromotionRefused(
-                f"gate {failure.gate} failed for these digests in run {failure.run}, and the verdict of run "
-                f"{run.started.run} does not take that into account: {failure.because}.",
-                slug="failed-since",
-                hint="Mend it and measure the new candidate; or somebody else, with a reason, "
-                f"`release-gates invalidate {failure.run}`, then run the gate again.",
-            )
+            yield failure
 
 
 def check_stored(candidate: ReleaseCandidate, root: Path) -> None:

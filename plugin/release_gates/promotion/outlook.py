@@ -185,7 +185,7 @@ def _obstacles(events: Sequence[Event], asked: Asked, run: str, ready: datetime 
     entry, name = asked.environment, asked.environment.name
     if view := unfinished(events, name):
         yield f"a deployment of {named(view.started.candidate)} by {view.by} is unfinished"
-    yield from _said(lambda: check_nothing_owed(events, name, now=min(ready or asked.by, asked.by)))
+    yield from _said(lambda: check_nothing_owed(events, entry, now=min(ready or asked.by, asked.by)))
     yield from _said(lambda: check_soak(events, entry, asked.candidate, now=asked.by))
     if entry.approvals and not asked.candidate.authors:
         yield "nobody knows the authors of the candidate, and authors may not approve"

@@ -205,7 +205,7 @@ def check_ready(
     check_no_failure(events, run, candidate, environment.name)
     check_evidence(run, verdict, root)
     check_live(events, run, candidate, environment.name)
-    check_nothing_owed(events, environment.name, now=now)
+    check_nothing_owed(events, environment, now=now)
     return run, verdict
 
 

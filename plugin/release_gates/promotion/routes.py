@@ -9,7 +9,7 @@ from release_gates.errors import PromotionRefused
 from release_gates.ledger.history import RunView
 from release_gates.ledger.owed import owed
 from release_gates.model.event import Event
-from release_gates.model.gate import EnvironmentPolicy
+from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.record import Record
 from release_gates.model.route import BREAK_GLASS
 
@@ -50,13 +50,16 @@ def check_emergency(environment: EnvironmentPolicy, emergency: Emergency | None)
         )
 
 
-def check_nothing_owed(events: Sequence[Event], environment: str, *, now: datetime) -> None:
-    """Refuse everything while what is live came by a shorter route, and the normal one is overdue for it."""
-    debt = owed(events, environment)
-    if debt is not None and debt.overdue(now):
+def check_nothing_owed(events: Sequence[Event], environment: EnvironmentPolicy, *, now: datetime) -> None:
+    """Refuse everything while what is live came by a shorter route, and the normal one is overdue for it.
+
+    An entry that is only observed holds nothing, and what it decides pays nothing.
+    """
+    debt = owed(events, environment.name)
+    if debt is not None and debt.overdue(now) and not observed(environment, now):
         raise PromotionRefused(
             f"{debt.sentence(now)}: nothing else enters before that.",
             slug="full-route-overdue",
-            hint=f"With that candidate: `release-gates run {environment}`; "
-            f"or `release-gates rollback {environment}`.",
+            hint=f"With that candidate: `release-gates run {environment.name}`; "
+            f"or `release-gates rollback {environment.name}`.",
         )

@@ -1,8 +1,9 @@
 """Soak: how long a candidate has been live, unbroken and verified, in an earlier environment.
 
 By the ledger alone. It counts from the latest of: the event since which these digests are live there, the
-first PROMOTE of that entry that still stands, the last deployment there that was taken back. Whatever else is
-live in between ends it. A FAIL of these digests there forbids it, unless somebody else invalidated that run.
+first PROMOTE of that entry on the normal route that still stands, the last deployment there that was taken
+back. Whatever else is live in between ends it. A FAIL of these digests there forbids it, unless somebody
+else invalidated that run, or such a PROMOTE knows of it and a waiver accepts it.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from datetime import UTC, datetime, timedelta
 
 from release_gates.errors import PromotionRefused
 from release_gates.ledger.deployments import deployments, entered, unfinished
-from release_gates.ledger.history import failures, runs
+from release_gates.ledger.history import failures
+from release_gates.ledger.verified import verified
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Adopted, DeploymentUndone, Event, FirstRelease
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.timetable import Soak
+from release_gates.promotion.checks import unaccounted
 
 
 def check_soak(
@@ -76,8 +79,15 @@ def _live_since(
 def _verified_since(
     events: Sequence[Event], soak: Soak, candidate: ReleaseCandidate, asked: str, what: str
 ) -> datetime:
-    """Return when the first PROMOTE that still stands was decided there, or refuse."""
+    """Return when the first PROMOTE of everything was decided that no FAIL speaks against, or refuse."""
     place, digest = soak.environment, candidate.digest
+    decided = [
+        verdict.decided
+        for view, verdict in verified(events, place, digest)
+        if next(unaccounted(events, view, candidate, place), None) is None
+    ]
+    if decided:
+        return min(decided)
     failed = next((each for _, each in failures(events, candidate=digest, environment=place)), None)
     if failed is not None:
         raise PromotionRefused(
@@ -86,20 +96,12 @@ def _verified_since(
             slug="soak-not-verified",
             hint="Mend it, and begin with the new candidate.",
         )
-    decided = [
-        view.verdict.decided
-        for view in runs(events)
-        if view.promotes
-        and view.verdict is not None
-        and (view.started.environment, view.started.candidate.digest) == (place, digest)
-    ]
-    if not decided:
-        raise PromotionRefused(
-            f"{what} is live in {place}, and no run there stands for a PROMOTE of it; {asked}, verified.",
-            slug="soak-not-verified",
-            hint=f"`release-gates run {place}` measures it; the soak counts from its PROMOTE.",
-        )
-    return min(decided)
+    raise PromotionRefused(
+        f"{what} is live in {place}, and no run there stands for a PROMOTE of it on the normal route; "
+        f"{asked}, verified.",
+        slug="soak-not-verified",
+        hint=f"`release-gates run {place}` measures it; the soak counts from its PROMOTE.",
+    )
 
 
 def _long(seconds: float) -> str:

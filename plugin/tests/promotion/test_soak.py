@@ -27,8 +27,10 @@ from release_gates.model.event import (
     RunStarted,
 )
 from release_gates.model.gate import EnvironmentPolicy, GateSpec
+from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.timetable import Soak
-from release_gates.model.verdict import CandidateName, Inputs, Verdict
+from release_gates.model.verdict import CandidateName, GateJudgement, Inputs, TestProblem, Verdict
+from release_gates.model.waiver import Waived
 from release_gates.promotion.soak import check_soak
 from release_gates.testing import GateProject
 
@@ -49,8 +51,39 @@ def build(content: str) -> ReleaseCandidate:
 ONE, OTHER = build("1"), build("2")
 
 
-def started(run: str, of: ReleaseCandidate = ONE, place: str = "staging") -> RunStarted:
-    return RunStarted(run=run, environment=place, candidate=of, rules="r", actor="ann", evidence=("e",))
+WAIVED = GateJudgement(
+    name="load",
+    owner="x",
+    severity=Severity.BLOCKING,
+    outcome=Outcome.WAIVED,
+    because="",
+    expected=1,
+    ran=1,
+    limits=(),
+    problems=(
+        TestProblem(
+            test="t",
+            outcome=Outcome.WAIVED,
+            because="p95 is 9 ms",
+            waived=Waived(
+                waiver="slow",
+                was=Outcome.FAIL,
+                bounds="<= 9 ms",
+                reason="known",
+                ticket="T-1",
+                owner="eve",
+                approver="bob",
+                expires=NOW + timedelta(days=1),
+            ),
+        ),
+    ),
+)
+"""A gate whose one failure somebody accepts."""
+
+
+def started(run: str, of: ReleaseCandidate = ONE, place: str = "staging", **changes: object) -> RunStarted:
+    fact = RunStarted(run=run, environment=place, candidate=of, rules="r", actor="ann", evidence=("e",))
+    return msgspec.structs.replace(fact, **changes)
 
 
 def finished(run: str, *, of: ReleaseCandidate = ONE, decided: float = 0, **changes: object) -> RunFinished:
@@ -138,6 +171,28 @@ GOOD: list[tuple[str, Sequence[tuple[float, Fact]]]] = [
         ),
     ),
     (
+        "a FAIL that a waiver accepts, of the same run",
+        (
+            (31, started("r1")),
+            (30.5, failed("r1")),
+            (30, finished("r1", decided=30, gates=(WAIVED,))),
+            (25, promoted()),
+        ),
+    ),
+    (
+        "a FAIL that a waiver accepts, of an earlier run",
+        ((33, started("r0")), (32, failed("r0")), *MEASURED, (25, promoted())),
+    ),
+    (
+        "in on a shorter route, and the normal one since",
+        (
+            (41, started("r0", route="hotfix")),
+            (40, finished("r0", route="hotfix")),
+            (39, promoted(run="r0")),
+            *MEASURED,
+        ),
+    ),
+    (
         "a deployment that carried it there",
         (*MEASURED, (29, deploying("d", ONE)), (28, msgspec.structs.replace(promoted(), deployment="d"))),
     ),
@@ -219,6 +274,29 @@ SHORT = [
     (
         "its run was invalidated",
         (*LIVE, (3, RunInvalidated(run="r1", by="eve", reason="wrong host"))),
+        "soak-not-verified",
+        "",
+    ),
+    (
+        "in on a shorter route, which leaves gates unproven",
+        ((31, started("r1", route="hotfix")), (30, finished("r1", route="hotfix")), (25, promoted())),
+        "soak-not-verified",
+        "on the normal route",
+    ),
+    (
+        "adopted, and verified by a policy from elsewhere",
+        ((40, adopted()), (31, started("r1")), (30, finished("r1", elsewhere="/weak"))),
+        "soak-not-verified",
+        "",
+    ),
+    (
+        "a FAIL that a waiver accepts, in a gate that failed otherwise",
+        (
+            (31, started("r1")),
+            (30.5, failed("r1")),
+            (30, finished("r1", gates=(msgspec.structs.replace(WAIVED, name="smoke"),))),
+            (25, promoted()),
+        ),
         "soak-not-verified",
         "",
     ),
