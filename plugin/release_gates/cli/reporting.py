@@ -25,6 +25,7 @@ from release_gates.model.event import Event, RunStarted
 from release_gates.model.release import Release
 from release_gates.policy.grammar import parse_duration_s
 from release_gates.promotion.promote import check_promotion
+from release_gates.promotion.taking import check_nobody_deploys
 from release_gates.report.annotations import commands
 from release_gates.report.findings import code_quality, sarif
 from release_gates.report.headline import headline
@@ -220,6 +221,7 @@ def _stands(project: Project, events: tuple[Event, ...], view: RunView, *, local
         return ""
     name, now = view.started.environment, datetime.now(UTC)
     try:
+        check_nobody_deploys(events, name)  # nobody knows what is live, be it this candidate or another
         policy = project.policy()
         run, _ = check_promotion(
             events,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -149,9 +150,24 @@ def test_what_went_wrong_is_told_until_it_is_ended(project: Deployed) -> None:
     assert row["unfinished"].startswith("UNFINISHED: the promotion of engine 1.0.0")
     assert "`release-gates rollback staging`" in row["unfinished"]
     assert row["read_back"] == ""  # nobody knows what is live
+    for content in ("engine 2", "engine 1"):  # neither what was on its way nor what was live before is a go
+        project.candidate(content)
+        check_no_go(project)
+    told = project.cli("report", "staging", "--format", "openmetrics").output
+    assert re.search(r"^release_gates_promotes\{.*\} 0(\.0)?$", told, re.MULTILINE), told
     (project.place / "broken").unlink()
     assert project.cli("rollback", "staging", "--reason", "it failed").status == 0
     assert project.cli("status").status == 0
+    assert "is live in staging." in project.cli("report", "staging").output
+
+
+def check_no_go(project: Deployed) -> None:
+    """Hold the page to it that a candidate is no go while a deployment is unfinished."""
+    page = project.cli("report", "staging").output
+    for words in ('<header class="stop">', "do not act on this now: staging", "began to deploy engine 1.0.0"):
+        assert words in page
+    for words in ("is live in staging.", "may enter staging.", "promote --to staging</"):
+        assert words not in page
 
 
 def test_drift_is_told_and_what_nobody_can_tell_is_no_all_clear(project: Deployed) -> None:
