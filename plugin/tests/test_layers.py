@@ -54,6 +54,7 @@ NO_IO = {
 SDKS = {"docker", "kubernetes", "locust", "testinfra", "scipy", "sqlalchemy", "psycopg"}
 NOT_AT_START = SDKS | {"httpx", "rich", "click", "defusedxml", "junitparser", "coverage", "jinja2"}
 NOT_AT_START |= {"prometheus_client", "uvloop", "httptools", "gevent", "securesystemslib", "cryptography"}
+NOT_AT_START |= {"sigstore", "sigstore_models", "rekor_types", "tuf", "pydantic"}
 NOT_AT_START |= {"fsspec", "exchange_calendars", "pandas", "numpy"}
 OWN_PROCESS = "locust_driver"
 """A package that runs by itself: locust patches the process that imports it."""

@@ -17,7 +17,7 @@ from release_gates import TOOL
 from release_gates.candidate.store import ArtifactStore
 from release_gates.cli.bundled import Told, events_of, told
 from release_gates.cli.project import Project, environment_of, refusing, width
-from release_gates.cli.signing import KEY, run_of, sign_run, signer_for
+from release_gates.cli.signing import KEY, run_of, seal_for, sign_run
 from release_gates.errors import LedgerError, TrustError
 from release_gates.judge.decide import decide
 from release_gates.ledger.attestations.bundle import Bundle, bad_bundle, packed, read_bundle
@@ -42,7 +42,13 @@ Kind = TypeVar("Kind")
 
 @click.command()
 @click.argument("run_id", metavar="RUN")
-@click.option("--key", "file", type=KEY, required=True, help="The private key: a file that keygen wrote.")
+@click.option(
+    "--key",
+    "file",
+    type=KEY,
+    required=True,
+    help="A private key (a file that keygen wrote), or the word sigstore: the workflow's identity.",
+)
 @click.pass_obj
 @refusing
 def attest(project: Project, run_id: str, file: Path) -> None:
@@ -53,7 +59,7 @@ def attest(project: Project, run_id: str, file: Path) -> None:
     """
     view = run_of(project, run_id)
     environment = environment_of(project.policy(), view.started.environment)
-    signer = signer_for(project, environment, file)
+    seal = seal_for(project, environment, file)
     made = _gathered(project, run_id, b"")
     name = Path(f"run {run_id}")
     verdict = _decided_again(made, view.started.candidate, name)
@@ -64,7 +70,7 @@ def attest(project: Project, run_id: str, file: Path) -> None:
             hint="`release-gates verify` names all; bring the ledger back from its backup.",
         )
     evidence = [evidence_from(name, each) for each in made.evidence]
-    written = sign_run(project, view, verdict, evidence, signer)
+    written = sign_run(project, view, verdict, evidence, seal)
     project.say({"run": run_id, "file": str(written)}, [f"{written}: {verdict.title}, signed"])
 
 

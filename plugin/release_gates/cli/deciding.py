@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from release_gates.candidate.store import ArtifactStore
 from release_gates.cli.project import ROUTE, Project, environment_of, refusing, width
-from release_gates.cli.signing import KEY, run_of, sign_run, signer_for
+from release_gates.cli.signing import KEY, run_of, seal_for, sign_run
 from release_gates.errors import EvidenceError, LedgerError
 from release_gates.judge.decide import decide
 from release_gates.ledger.bearing import history
@@ -79,7 +79,12 @@ def run(project: Project, environment: str, pytest_arguments: tuple[str, ...], r
 @click.command("decide")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--environment", required=True)
-@click.option("--sign", type=KEY, metavar="KEYFILE", help="Sign the verdict; for a protected job.")
+@click.option(
+    "--sign",
+    type=KEY,
+    metavar="KEYFILE",
+    help="Sign the verdict, by a key or as `sigstore`; for a protected job.",
+)
 @ROUTE
 @click.pass_obj
 @refusing
@@ -99,12 +104,12 @@ def decide_files(
                 hint=f"Measure with -m gate_{environment} --gate-part.",
             )
     candidate, folder = evidence[0].header.candidate, project.candidate_file.parent
-    signer = signer_for(project, environment_of(project.policy(), environment), sign) if sign else None
-    joined = _prepared(project, environment, route, candidate, folder, signed=signer is not None)
+    seal = seal_for(project, environment_of(project.policy(), environment), sign) if sign else None
+    joined = _prepared(project, environment, route, candidate, folder, signed=seal is not None)
     joined.begin([file.absolute() for file in files])
     verdict = joined.conclude(evidence)
-    if signer is not None:
-        sign_run(project, run_of(project, verdict.run), verdict, evidence, signer)
+    if seal is not None:
+        sign_run(project, run_of(project, verdict.run), verdict, evidence, seal)
     project.say(verdict, verdict_lines(verdict, head=joined.head, width=width()))
     sys.exit(exit_status(0, verdict))
 

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import click
 
 from release_gates.cli.project import Project, refusing
 from release_gates.errors import EvidenceError, LedgerError, TrustError
+from release_gates.ledger.attestations.ambient import CONFIG, WORD, ambient_seal
 from release_gates.ledger.attestations.approvals import ROLE as APPROVAL
 from release_gates.ledger.attestations.approvals import approval_statement
 from release_gates.ledger.attestations.envelope import sealed
-from release_gates.ledger.attestations.files import attestations_of, signed_lines, write_lines
+from release_gates.ledger.attestations.files import Seal, attestations_of, signed_lines, write_lines
 from release_gates.ledger.attestations.keys import make_key, public_of, read_key
 from release_gates.ledger.attestations.rules import ROLE, approval_file, rules_statement
 from release_gates.ledger.history import RunView, runs
 from release_gates.model.event import Approved
 from release_gates.model.evidence import Evidence
 from release_gates.model.gate import EnvironmentPolicy
+from release_gates.model.trust import Trust
 from release_gates.model.verdict import Verdict
-
-if TYPE_CHECKING:
-    from securesystemslib.signer import CryptoSigner
 
 KEY = click.Path(path_type=Path, dir_okay=False)
 SIGNING = ("evidence", "verdict")
@@ -77,8 +76,14 @@ def approve_rules(project: Project, file: Path) -> None:
     project.say(written, [f"{path}: the rules {policy.digest[:12]}, approved by {key.person}"])
 
 
-def signer_for(project: Project, environment: EnvironmentPolicy, file: Path) -> CryptoSigner:
-    """Return the private key of a file, if policy lets it sign verdicts of an environment today."""
+def seal_for(project: Project, environment: EnvironmentPolicy, file: Path) -> Seal:
+    """Return what signs verdicts of an environment, if policy lets it today.
+
+    That is the private key of a file; or, for the word sigstore, the identity of the workflow that runs this.
+    """
+    if str(file) == WORD:
+        config = project.snapshot().get(CONFIG)
+        return ambient_seal(environment.trust or Trust(), SIGNING, environment.name, config)
     signer = read_key(file, project.root)
     key = environment.trust.key(public_of(signer)) if environment.trust else None
     if key is None or not all(key.may(role, environment.name) for role in SIGNING):
@@ -94,7 +99,7 @@ def signer_for(project: Project, environment: EnvironmentPolicy, file: Path) -> 
             slug="key-expired",
             hint="Make a new one: `release-gates keygen`.",
         )
-    return signer
+    return lambda statement: sealed(statement, signer)
 
 
 class Answering(NamedTuple):
@@ -119,7 +124,7 @@ def answering(project: Project, environment: EnvironmentPolicy, file: Path, *, n
 
 
 def sign_run(
-    project: Project, view: RunView, verdict: Verdict, evidence: Sequence[Evidence], signer: CryptoSigner
+    project: Project, view: RunView, verdict: Verdict, evidence: Sequence[Evidence], seal: Seal
 ) -> Path:
     """Write the signed statements on a verdict and its evidence; return their file.
 
@@ -131,7 +136,7 @@ def sign_run(
             slug="evidence-changed",
             hint="Bring the original back, or run again.",
         )
-    lines = signed_lines(evidence, verdict, view.started.candidate, signer, now=datetime.now(UTC))
+    lines = signed_lines(evidence, verdict, view.started.candidate, seal, now=datetime.now(UTC))
     path = attestations_of(project.state, verdict.run)
     write_lines(path, lines)
     return path

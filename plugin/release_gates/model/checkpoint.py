@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from release_gates.model.record import SCHEMA, Record
-from release_gates.model.trust import TrustedKey
+from release_gates.model.trust import TrustedIdentity, TrustedKey
 
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -39,4 +39,4 @@ class Noted(Record, frozen=True, kw_only=True):
 
     checkpoint: Checkpoint
     name: str
-    key: TrustedKey | None = None
+    key: TrustedKey | TrustedIdentity | None = None

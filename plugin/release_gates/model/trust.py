@@ -1,4 +1,4 @@
-"""Whose signature counts for what: public keys of machines and of persons, never both."""
+"""Whose signature counts for what: keys of machines or of persons, never both; identities of workflows."""
 
 from __future__ import annotations
 
@@ -33,14 +33,13 @@ def is_weak(public: str) -> bool:
     return (int.from_bytes(bytes.fromhex(public), "little") % 2**255) % _PRIME in _WEAK
 
 
-class TrustedKey(Record, frozen=True, kw_only=True):
-    """One public key (Ed25519, 64 hexadecimal digits). No ``environments`` means all of them.
+class Signatory(Record, frozen=True, kw_only=True):
+    """Whoever may sign, and what for. No ``environments`` means all of them.
 
-    ``valid_from`` is its first day and ``valid_until`` its last, both in UTC.
+    ``valid_from`` is the first day and ``valid_until`` the last, both in UTC.
     """
 
     name: str
-    public: str
     holder: Holder
     roles: tuple[str, ...]
     person: str = ""
@@ -49,7 +48,7 @@ class TrustedKey(Record, frozen=True, kw_only=True):
     valid_until: date
 
     def may(self, role: str, environment: str) -> bool:
-        """Tell whether the key has a role for an environment, and is of the kind that may have it."""
+        """Tell whether it has a role for an environment, and is of the kind that may have it."""
         return (
             role in self.roles
             and HOLDER_OF.get(role) == self.holder
@@ -57,14 +56,56 @@ class TrustedKey(Record, frozen=True, kw_only=True):
         )
 
     def is_valid(self, at: datetime) -> bool:
-        """Tell whether a moment lies within the days of the key."""
+        """Tell whether a moment lies within its days."""
         return self.valid_from <= at.astimezone(UTC).date() <= self.valid_until
 
 
+class TrustedKey(Signatory, frozen=True, kw_only=True):
+    """One public key (Ed25519, 64 hexadecimal digits)."""
+
+    public: str
+
+    @property
+    def proof(self) -> tuple[str, ...]:
+        """Return what a signature has to show."""
+        return (self.public, self.holder, self.person)
+
+
+class TrustedIdentity(Signatory, frozen=True, kw_only=True):
+    """A workflow, by what sigstore's certificate says of it: always a machine.
+
+    ``issuer`` vouched for it, ``workflow`` is the URI of its file at a revision, ``repository`` ran it for
+    ``ref`` because of ``trigger``. Each is the whole text.
+    """
+
+    holder: Literal["machine"] = "machine"
+    issuer: str
+    workflow: str
+    repository: str
+    ref: str
+    trigger: str
+
+    @property
+    def proof(self) -> tuple[str, ...]:
+        """Return what a certificate has to say."""
+        return (self.issuer, self.workflow, self.repository, self.ref, self.trigger)
+
+
 class Trust(Record, frozen=True, kw_only=True):
-    """Every key that ``gates/trust.toml`` names."""
+    """Every key and identity that ``gates/trust.toml`` names.
+
+    ``trusted_root`` is the text of ``gates/trusted_root.json``: whom sigstore's certificates and logs are
+    believed from. Without it no identity is.
+    """
 
     keys: tuple[TrustedKey, ...] = ()
+    identities: tuple[TrustedIdentity, ...] = ()
+    trusted_root: str = ""
+
+    @property
+    def signatories(self) -> tuple[TrustedKey | TrustedIdentity, ...]:
+        """Return all who may sign something."""
+        return (*self.keys, *self.identities)
 
     def key(self, public: str) -> TrustedKey | None:
         """Return the key, or None for one that nobody named."""

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from release_gates.model.gate import EnvironmentPolicy, Policy
-from release_gates.model.trust import TrustedKey
+from release_gates.model.trust import TrustedIdentity, TrustedKey
 from release_gates.policy.change import Change, all_names, by_name, more_is_weaker
+from release_gates.policy.signatory import ROOT
 
 MOST_NAMED = 20
 """So many tests that went away are named."""
@@ -34,10 +35,11 @@ def role_changes(before: Iterable[Any], after: Iterable[Any], place: str) -> Ite
 
 
 def key_changes(before: EnvironmentPolicy, after: EnvironmentPolicy) -> Iterator[Change]:
-    """Yield which keys are trusted, or no longer, or for something else."""
-    old, new = (by_name(each.trust.keys if each.trust else ()) for each in (before, after))
+    """Yield which keys and identities are trusted, or no longer, or for something else."""
+    old, new = (by_name(each.trust.signatories if each.trust else ()) for each in (before, after))
     for name in all_names(old, new):
-        at = f"{before.name}, key {name}"
+        kind = "identity" if isinstance(new.get(name, old.get(name)), TrustedIdentity) else "key"
+        at = f"{before.name}, {kind} {name}"
         if name not in new:
             yield Change(place=at, sentence="is no longer trusted", kind="other")
         elif name not in old:
@@ -47,10 +49,14 @@ def key_changes(before: EnvironmentPolicy, after: EnvironmentPolicy) -> Iterator
             wider = _is_wider(old[name], new[name])
             sentence = "is trusted for more, or longer" if wider else "is trusted for less"
             yield Change(place=at, sentence=sentence, kind="weaker" if wider else "other")
+    roots = [each.trust.trusted_root if each.trust else "" for each in (before, after)]
+    if roots[1] not in ("", roots[0]):
+        sentence = "says otherwise whose certificates and logs are believed"
+        yield Change(place=f"{before.name}, {ROOT}", sentence=sentence, kind="weaker")
 
 
-def _is_wider(old: TrustedKey, new: TrustedKey) -> bool:
-    if (old.public, old.holder, old.person) != (new.public, new.holder, new.person):
+def _is_wider(old: TrustedKey | TrustedIdentity, new: TrustedKey | TrustedIdentity) -> bool:
+    if old.proof != new.proof:
         return True
     everywhere = bool(old.environments) and not new.environments
     places = set(new.environments) - set(old.environments) if old.environments else ()

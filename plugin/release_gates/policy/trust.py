@@ -1,4 +1,4 @@
-"""``trust.toml``: the public keys whose signatures count.
+"""``trust.toml``: the public keys and the identities (``policy.identity``) whose signatures count.
 
 ::
 
@@ -22,27 +22,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TypeVar, get_args
 
 from release_gates.errors import TrustError
 from release_gates.model.person import is_full_name
-from release_gates.model.trust import HOLDER_OF, Holder, Trust, TrustedKey, is_weak
+from release_gates.model.trust import Holder, Trust, TrustedIdentity, TrustedKey, is_weak
 from release_gates.policy.document import read_document
-from release_gates.policy.mistake import Mistakes, suggestion
-from release_gates.policy.table import GATE_NAME, Table, is_name
+from release_gates.policy.identity import read_identity, read_root
+from release_gates.policy.mistake import Mistakes
+from release_gates.policy.signatory import KEYS, ROOT, check_roles_and_days, refuse_absent, shared
+from release_gates.policy.signatory import NEEDED as ALWAYS
+from release_gates.policy.table import Table
 
 FILE = "trust.toml"
 MOST_BYTES = 1_000_000
-NEEDED = ("public", "holder", "roles", "valid_from", "valid_until")
-KEYS = (*NEEDED, "person", "environments")
+NEEDED = ("public", "holder")
+Kind = TypeVar("Kind")
 
 
 def read_trust(
     snapshot: Mapping[str, str], environments: Sequence[str] | None, mistakes: Mistakes
 ) -> Trust | None:
-    """Return the keys of a snapshot, None where it has no such file; every mistake is noted.
+    """Return the keys and identities of a snapshot, None where it has no such file; every mistake is noted.
 
     ``environments`` are the names on the path, None where nobody knows them.
     """
@@ -52,69 +55,85 @@ def read_trust(
         return None
     document.refuse_schema()
     document.refuse_unknown(("schema", "key", "identity"))
-    _refuse_identities(document)
-    found = [_key(name, table, environments) for name, table in document.tables("key")]
-    keys = tuple(key for key in found if key is not None)
-    if not found and "key" not in document.values:
-        document.mistakes.add(document.at, "names no key, so nobody could sign anything", "trust")
+    keys = _made(_key(name, table, environments) for name, table in document.tables("key"))
+    identities = _made(
+        read_identity(name, table, environments) for name, table in document.tables("identity")
+    )
+    if "key" not in document.values and "identity" not in document.values:
+        sentence = "names no key and no identity, so nobody could sign anything"
+        document.mistakes.add(document.at, sentence, "trust")
+    _refuse_twice(document, keys, identities)
+    root = read_root(snapshot, mistakes, needed="identity" in document.values)
+    return Trust(keys=keys, identities=identities, trusted_root=root)
+
+
+def _made(found: Iterable[Kind | None]) -> tuple[Kind, ...]:
+    return tuple(each for each in found if each is not None)
+
+
+def _refuse_twice(document: Table, keys: Sequence[TrustedKey], identities: Sequence[TrustedIdentity]) -> None:
+    """Note each key and identity that stands under two names, and each name that stands for two."""
+
+    def table(kind: str, name: str) -> Table:
+        return Table(document.values[kind][name], document.at.key(kind, name), document.mistakes)
+
     for key in keys:
         if sum(key.public == other.public for other in keys) > 1:
-            table = Table(document.values["key"][key.name], document.at.key("key", key.name), mistakes)
-            table.wrong("public", "stands twice: one key has one holder", "trust")
-    return Trust(keys=keys)
+            table("key", key.name).wrong("public", "stands twice: one key has one holder", "trust")
+    for each in identities:
+        if sum(each.proof == other.proof for other in identities) > 1:
+            table("identity", each.name).wrong(
+                "workflow", "is the same identity as another", "trust-identity"
+            )
+        if any(each.name == key.name for key in keys):
+            document.mistakes.add(table("identity", each.name).at, "has the name of a key", "trust-identity")
 
 
 def read_keys(path: Path) -> Trust:
-    """Return the public keys of a file as it stands; ``TrustError`` or ``PolicyError`` says what is wrong."""
+    """Return the keys and identities of a file as it stands, with the trusted root beside it.
+
+    ``TrustError`` or ``PolicyError`` says what is wrong.
+    """
     mistakes = Mistakes(str(path.parent))
+    snapshot = {FILE: _text(path)}
+    root = path.parent / ROOT
+    if root.exists():
+        snapshot[ROOT] = _text(root)
+    trust = read_trust(snapshot, None, mistakes)
+    mistakes.raise_any()
+    return trust or Trust()
+
+
+def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise ValueError(f"it is longer than {MOST_BYTES} bytes")
-        text = data.decode()
+        return data.decode()
     except (OSError, ValueError) as error:
         raise TrustError(
             f"{path}: the public keys cannot be read ({error}).",
             slug="no-trust",
             hint="Name them: --trust FILE.",
         ) from None
-    trust = read_trust({FILE: text}, None, mistakes)
-    mistakes.raise_any()
-    return trust or Trust()
-
-
-def _refuse_identities(document: Table) -> None:
-    for _, table in document.tables("identity"):
-        sentence = (
-            "is an identity of a workflow (OIDC), and this version verifies public keys only. Name a key"
-        )
-        document.mistakes.add(table.at, sentence, "trust-identity")
 
 
 def _key(name: str, table: Table, environments: Sequence[str] | None) -> TrustedKey | None:
     before = len(table.mistakes.found)
-    table.refuse_unknown(KEYS)
-    for key in NEEDED:
-        if key not in table.values:
-            table.mistakes.add(table.at.key(key), "is absent, and every key says it", "missing-key")
-    if not is_name(name, GATE_NAME):
-        table.mistakes.add(table.at, f"'{name}' is no name of a key", "trust")
+    table.refuse_unknown((*NEEDED, *KEYS, "person"))
+    refuse_absent(table, (*NEEDED, *ALWAYS), what="key")
     values = {
+        **shared(name, table, environments, what="a key"),
         "public": _public(table),
         "holder": _holder(table),
-        "roles": tuple(_words(table, "roles", tuple(HOLDER_OF))),
         "person": table.text("person") or "",
-        "environments": tuple(_words(table, "environments", environments)),
-        "valid_from": table.day("valid_from"),
-        "valid_until": table.day("valid_until"),
     }
     if len(table.mistakes.found) > before:
         return None
-    made = TrustedKey(name=name, **values)  # type: ignore[arg-type]
-    _check_holder(made, table)
-    if made.valid_until < made.valid_from:
-        table.wrong("valid_until", "lies before valid_from", "trust")
+    made = TrustedKey(**values)
+    _check_person(made, table)
+    check_roles_and_days(made, table, what="the key")
     return made
 
 
@@ -136,29 +155,10 @@ def _holder(table: Table) -> str:
     return text
 
 
-def _words(table: Table, key: str, known: Sequence[str] | None) -> Iterator[str]:
-    """Yield each word of a list; an empty one, and a word that nobody knows, are mistakes."""
-    value = table.values.get(key)
-    if value is None:
-        return
-    if not isinstance(value, list) or not value:
-        table.wrong(key, "must be a list with at least one word in quotes", "trust")
-        return
-    for word in value:
-        if not isinstance(word, str) or (known is not None and word not in known):
-            near = suggestion(word, known) if isinstance(word, str) and known else ""
-            table.wrong(key, f"does not know {word!r}.{near}", "trust")
-        else:
-            yield word
-
-
-def _check_holder(key: TrustedKey, table: Table) -> None:
-    """Note a person without a name, a machine with one, and a role that only the other kind may have."""
+def _check_person(key: TrustedKey, table: Table) -> None:
+    """Note a person without a name, and a machine with one."""
     if key.holder == "person" and not is_full_name(key.person):
         sentence = "must be the person's name and e-mail address: Ann Lee <ann@example.org>"
         table.wrong("person", sentence, "trust")
     if key.holder == "machine" and key.person:
         table.wrong("person", "is of a machine's key, and a machine is nobody", "trust")
-    for role in key.roles:
-        if HOLDER_OF[role] != key.holder:
-            table.wrong("roles", f"{role} is for the key of a {HOLDER_OF[role]}", "trust")

@@ -9,6 +9,7 @@ import shutil
 import stat
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ import release_gates
 from release_gates.cli.bundles import checked
 from release_gates.errors import TrustError
 from release_gates.ledger.attestations.bundle import Bundle, read_bundle
+from release_gates.ledger.attestations.envelope import sealed
 from release_gates.ledger.attestations.files import signed_lines
 from release_gates.ledger.attestations.keys import read_key
 from release_gates.ledger.evidence import evidence_from
@@ -261,7 +263,7 @@ def test_whoever_holds_the_key_cannot_sign_another_decision(
     candidate = msgspec.json.decode(bundle.candidate, type=ReleaseCandidate)
 
     def signed(of: Verdict) -> Bundle:
-        lines = signed_lines(evidence, of, candidate, signer, now=datetime.now(UTC))
+        lines = signed_lines(evidence, of, candidate, partial(sealed, signer=signer), now=datetime.now(UTC))
         return replace(bundle, verdict=canonical(of), attestations=b"".join(each + b"\n" for each in lines))
 
     assert checked(signed(verdict), trust, Path("run.zip")).verdict.promotes

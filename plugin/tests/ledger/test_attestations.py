@@ -28,8 +28,9 @@ from plugin.tests.promotion.signed_world import (
 )
 from release_gates.errors import TrustError
 from release_gates.ledger.attestations.bundle import Bundle, packed, read_bundle
-from release_gates.ledger.attestations.envelope import opened, sealed
+from release_gates.ledger.attestations.envelope import sealed
 from release_gates.ledger.attestations.keys import make_key, read_key
+from release_gates.ledger.attestations.opening import opened
 from release_gates.ledger.attestations.statements import evidence_statement, verdict_statement
 from release_gates.model.evidence import Evidence
 from release_gates.model.outcome import Outcome, Severity

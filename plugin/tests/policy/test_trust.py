@@ -6,6 +6,7 @@ import pytest
 
 from release_gates.errors import PolicyError
 from release_gates.model.gate import Policy
+from release_gates.policy.listed import key_changes
 from release_gates.policy.load import policy_from_snapshot
 from release_gates.policy.review import review
 
@@ -17,12 +18,26 @@ PERSON = (
     f'[key.ann]\npublic = "{"cd" * 32}"\nholder = "person"\nperson = "Ann Lee <ann@example.org>"\n'
     f'roles = ["rules"]\n{DAYS}'
 )
+WORKFLOW = "https://github.com/acme/engine/.github/workflows/gates.yml@refs/heads/main"
+IDENTITY = f"""[identity.gates]
+issuer = "https://token.actions.githubusercontent.com"
+workflow = "{WORKFLOW}"
+repository = "https://github.com/acme/engine"
+ref = "refs/heads/main"
+trigger = "push"
+roles = ["evidence", "verdict"]
+{DAYS}"""
+ROOT = (
+    '{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1",'
+    '"tlogs":[{}],"certificateAuthorities":[{}],"ctlogs":[{}]}'
+)
 WEAK = int.from_bytes(bytes.fromhex("01" + "00" * 30 + "80"), "big")
 
 
-def read(text: str) -> Policy:
+def read(text: str, root: str | None = None) -> Policy:
     snapshot = {"/tool": "t", "environments.toml": PATH, "staging.toml": GATES}
-    return policy_from_snapshot({**snapshot, "trust.toml": f"schema = 1\n{text}"})
+    roots = {} if root is None else {"trusted_root.json": root}
+    return policy_from_snapshot({**snapshot, **roots, "trust.toml": f"schema = 1\n{text}"})
 
 
 def test_every_entry_knows_the_keys() -> None:
@@ -75,7 +90,6 @@ def test_a_role_whose_persons_have_no_key_is_remarked() -> None:
         (MACHINE.replace("2026-12-31", '"2026-12-31"'), "a date without a time"),
         (MACHINE + 'environments = ["prod"]\n', "does not know 'prod'"),
         (MACHINE + 'enviroments = ["staging"]\n', "Did you mean 'environments'?"),
-        (MACHINE + '[identity.github]\nissuer = "https://x"\n', "verifies public keys only"),
         (MACHINE.replace("key.ci", "key.CI"), "no name of a key"),
     ],
 )
@@ -83,3 +97,111 @@ def test_mistakes(text: str, says: str) -> None:
     with pytest.raises(PolicyError) as found:
         read(text)
     assert says in str(found.value)
+
+
+def test_an_identity_is_a_machine_that_a_workflow_is() -> None:
+    policy = read(MACHINE + IDENTITY, ROOT)
+    trust = policy.environments[0].trust
+    assert trust is not None
+    [one] = trust.identities
+    assert (one.name, one.holder, one.person, one.workflow) == ("gates", "machine", "", WORKFLOW)
+    assert one.may("verdict", "staging")
+    assert not one.may("rules", "staging")
+    assert trust.trusted_root == ROOT
+    assert policy.digest != read(MACHINE + IDENTITY, ROOT.replace("[{}]", "[{},{}]")).digest
+
+
+def test_identities_alone_are_enough() -> None:
+    trust = read(IDENTITY, ROOT).environments[0].trust
+    assert trust is not None
+    assert not trust.keys
+
+
+def claim(key: str, text: str) -> str:
+    return "".join(
+        f'{key} = "{text}"\n' if line.startswith(f"{key} =") else line
+        for line in IDENTITY.splitlines(keepends=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (claim("issuer", "http://x"), "begins with https://"),
+        (claim("workflow", "acme/engine/.github/workflows/gates.yml@main"), "begins with https://"),
+        (claim("workflow", WORKFLOW.partition("@")[0]), "its revision"),
+        (claim("workflow", WORKFLOW.replace("main", "*")), "no wildcard"),
+        (claim("ref", " refs/heads/main"), "no blanks around it"),
+        (claim("ref", ""), "a text that is not empty"),
+        (claim("ref", "refs/pull/7/merge"), "is never admissible"),
+        (claim("trigger", "pull_request_target"), "is never admissible"),
+        (claim("trigger", "merge_request_event"), "is never admissible"),
+        (IDENTITY.replace('"verdict"', '"rules"'), "rules is for the key of a person"),
+        (IDENTITY.replace('"verdict"', '"approval"'), "approval is for the key of a person"),
+        (IDENTITY.replace('"verdict"', '"checkpoint"'), "for no identity"),
+        (IDENTITY.replace('repository = "https://github.com/acme/engine"\n', ""), "every identity says it"),
+        (IDENTITY + 'holder = "person"\n', "unknown key 'holder'"),
+        (IDENTITY + 'person = "Ann Lee <ann@example.org>"\n', "unknown key 'person'"),
+        (IDENTITY + 'environments = ["prod"]\n', "does not know 'prod'"),
+        (IDENTITY.replace("2026-12-31", "2025-12-31"), "lies before valid_from"),
+        (IDENTITY + IDENTITY.replace("identity.gates", "identity.twice"), "the same identity as another"),
+        (MACHINE.replace("key.ci", "key.gates") + IDENTITY, "has the name of a key"),
+        (IDENTITY.replace("identity.gates", "identity.Gates"), "no name of an identity"),
+    ],
+)
+def test_mistakes_of_identities(text: str, says: str) -> None:
+    with pytest.raises(PolicyError) as found:
+        read(text, ROOT)
+    assert says in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("root", "says"),
+    [
+        (None, "is absent"),
+        ("", "is no trusted root"),
+        ("[]", "is no trusted root"),
+        (ROOT.replace('"ctlogs":[{}]', '"ctlogs":[]'), "names no authority"),
+        (ROOT.replace("trustedroot+json", "signingconfig+json"), "its mediaType is"),
+        (ROOT.replace('"tlogs"', '"tlog"'), "is no trusted root"),
+        (ROOT + " " * 1_000_000, "is longer than"),
+    ],
+)
+def test_identities_need_a_trusted_root(root: str | None, says: str) -> None:
+    with pytest.raises(PolicyError) as found:
+        read(IDENTITY, root)
+    assert "gates/trusted_root.json: " in str(found.value)
+    assert says in str(found.value)
+
+
+def test_what_is_weaker_of_identities_is_said() -> None:
+    def said(after: str, root: str = ROOT) -> list[str]:
+        old, new = (read(*each).environments[0] for each in ((IDENTITY, ROOT), (after, root)))
+        return [f"{each.kind}: {each.place} {each.sentence}" for each in key_changes(old, new)]
+
+    wider = "weaker: staging, identity gates is trusted for more, or longer"
+    assert said(IDENTITY) == []
+    assert said(claim("ref", "refs/heads/feature")) == [wider]
+    assert said(IDENTITY.replace("2026-12-31", "2027-12-31")) == [wider]
+    assert said(IDENTITY.replace("2026-12-31", "2026-11-30")) == [
+        "other: staging, identity gates is trusted for less"
+    ]
+    assert sorted(said(MACHINE)) == [
+        "other: staging, identity gates is no longer trusted",
+        "weaker: staging, key ci is trusted, for evidence, verdict",
+    ]
+    assert said(IDENTITY, ROOT.replace("[{}]", "[{},{}]")) == [
+        "weaker: staging, trusted_root.json says otherwise whose certificates and logs are believed"
+    ]
+
+
+def test_every_mistake_of_an_identity_at_once() -> None:
+    with pytest.raises(PolicyError) as found:
+        read(claim("issuer", "x").replace('"push"', '"pull_request"').replace("roles", "rolls"))
+    for says in (
+        "begins with https://",
+        "never admissible",
+        "unknown key 'rolls'",
+        "is absent, and identities",
+    ):
+        assert says in str(found.value)

@@ -12,6 +12,7 @@ import msgspec
 from securesystemslib.signer import CryptoSigner
 
 from release_gates.ledger.attestations.checks import Signed, Wanted, check_attestations
+from release_gates.ledger.attestations.envelope import sealed
 from release_gates.ledger.attestations.files import signed_lines
 from release_gates.ledger.attestations.keys import public_of
 from release_gates.ledger.evidence import EvidenceWriter, read_evidence
@@ -137,7 +138,11 @@ class SignedWorld:
         by: CryptoSigner | None = None,
     ) -> tuple[bytes, ...]:
         return signed_lines(
-            [self.evidence], of or self.verdict, about or candidate(), by or self.signer, now=at
+            [self.evidence],
+            of or self.verdict,
+            about or candidate(),
+            lambda statement: sealed(statement, by or self.signer),
+            now=at,
         )
 
     def check(

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from release_gates.errors import TrustError
-from release_gates.ledger.attestations.envelope import opened
+from release_gates.ledger.attestations.opening import opened
 from release_gates.model.attestation import (
     PROMOTION_APPROVAL,
     STATEMENT,
@@ -36,7 +36,7 @@ def check_approval(fact: Approved, trust: Trust, *, now: datetime) -> datetime:
     """
     if fact.envelope is UNSET:
         raise TrustError("it is not signed.", slug="approval-unsigned", hint="")
-    payload, key = opened(fact.envelope.encode("utf-8", "replace"), trust)
+    payload, key, _ = opened(fact.envelope.encode("utf-8", "replace"), trust)
     said = _said(payload)
     for name in _SAID:
         if getattr(said, name) != getattr(fact, name):

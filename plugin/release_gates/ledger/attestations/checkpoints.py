@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from release_gates.errors import TrustError
-from release_gates.ledger.attestations.envelope import opened
+from release_gates.ledger.attestations.opening import opened
 from release_gates.ledger.chain import CLOCK_TOLERANCE
 from release_gates.model.attestation import LEDGER_CHECKPOINT, STATEMENT, Resource, Statement
 from release_gates.model.checkpoint import Checkpoint, Noted, SignedCheckpoint
@@ -29,7 +29,7 @@ def checkpoint_statement(made: Checkpoint, signed: datetime) -> bytes:
 
 def check_signed_checkpoint(line: bytes, name: str, trust: Trust, *, now: datetime) -> Noted:
     """Return a checkpoint that a machine's key of that role signed in its days; else ``TrustError``."""
-    payload, key = opened(line, trust)
+    payload, key, _ = opened(line, trust)
     said = _said(payload)
     if said.signed.tzinfo is None or said.signed > now + CLOCK_TOLERANCE:
         raise _unfit(f"it says that it was signed at {said.signed}, which is in the future")

@@ -15,7 +15,8 @@ from typing import TypeVar
 import msgspec
 
 from release_gates.errors import TrustError
-from release_gates.ledger.attestations.envelope import opened
+from release_gates.ledger.attestations.opening import opened
+from release_gates.ledger.chain import CLOCK_TOLERANCE
 from release_gates.model.attestation import (
     TEST_RESULT,
     VERIFICATION_SUMMARY,
@@ -28,7 +29,7 @@ from release_gates.model.attestation import (
 )
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.record import digest
-from release_gates.model.trust import Trust, TrustedKey
+from release_gates.model.trust import Trust, TrustedIdentity, TrustedKey
 from release_gates.model.verdict import Verdict
 
 MOST = 1000
@@ -56,7 +57,7 @@ class Wanted:
 class Signed:
     """Who signed a verdict, and when."""
 
-    key: TrustedKey
+    key: TrustedKey | TrustedIdentity
     at: datetime
 
 
@@ -77,7 +78,9 @@ def check_attestations(lines: Sequence[bytes], trust: Trust, wanted: Wanted) -> 
     if [each.digest.get("sha256") for each in summary.inputs] != [_sha256(line) for line in results]:
         raise _not_about("the test results beside it are not those that it was signed with")
     for line, file in zip(results, files, strict=True):
-        _, result = _checked(line, TEST_RESULT, TestResult, "evidence", trust, wanted)
+        by, result = _checked(line, TEST_RESULT, TestResult, "evidence", trust, wanted)
+        if type(by) is not type(key):
+            raise _not_about("one part of it is signed by a key, and another by the identity of a workflow")
         if result.about.evidence != (file,):
             raise _not_about("a test result is about another evidence file than the verdict")
         if wanted.verdict.promotes and not wanted.verdict.is_observed and result.result == "FAILED":
@@ -87,8 +90,8 @@ def check_attestations(lines: Sequence[bytes], trust: Trust, wanted: Wanted) -> 
 
 def _checked(
     line: bytes, type_: str, kind: type[Kind], role: str, trust: Trust, wanted: Wanted
-) -> tuple[TrustedKey, Kind]:
-    payload, key = opened(line, trust)
+) -> tuple[TrustedKey | TrustedIdentity, Kind]:
+    payload, key, period = opened(line, trust)
     statement = _statement(payload)
     if statement.subject != subjects(wanted.candidate):
         raise TrustError(
@@ -104,9 +107,9 @@ def _checked(
             hint="Bring the original file back, or `release-gates attest RUN` again.",
         )
     predicate = _predicate(statement.predicate, kind)
-    _check_key(key, role, predicate.about, wanted)
+    _check_key(key, role, (predicate.about.signed, *(period or ()), wanted.now), wanted)
     _check_rules(predicate, wanted)
-    _check_fresh(predicate.about, wanted)
+    _check_fresh(predicate.about, period, wanted)
     _check_about(predicate.about, wanted)
     return key, predicate
 
@@ -125,7 +128,9 @@ def _predicate(raw: msgspec.Raw, kind: type[Kind]) -> Kind:
         raise _not_about("its predicate is not as release-gates writes it") from None
 
 
-def _check_key(key: TrustedKey, role: str, about: About, wanted: Wanted) -> None:
+def _check_key(
+    key: TrustedKey | TrustedIdentity, role: str, moments: Sequence[datetime | None], wanted: Wanted
+) -> None:
     if not key.may(role, wanted.environment):
         raise TrustError(
             f"An attestation is refused: key {key.name}, of a {key.holder} with the role(s) "
@@ -133,7 +138,7 @@ def _check_key(key: TrustedKey, role: str, about: About, wanted: Wanted) -> None
             slug="key-role",
             hint="Sign by a key that gates/trust.toml names for it.",
         )
-    for moment in (about.signed, wanted.now):
+    for moment in moments:
         if moment is not None and not key.is_valid(moment):
             raise TrustError(
                 f"An attestation is refused: key {key.name} is valid from {key.valid_from} to "
@@ -155,13 +160,16 @@ def _check_rules(predicate: Predicate, wanted: Wanted) -> None:
         )
 
 
-def _check_fresh(about: About, wanted: Wanted) -> None:
+def _check_fresh(about: About, period: tuple[datetime, datetime] | None, wanted: Wanted) -> None:
     decided = wanted.verdict.decided
     if None in (about.signed.tzinfo, decided.tzinfo) or about.signed < decided:
         raise _stale(f"it says that it was signed at {about.signed}, before the verdict was decided")
+    if period and not period[0] - CLOCK_TOLERANCE <= about.signed <= period[1] + CLOCK_TOLERANCE:
+        days = f"{period[0]:%Y-%m-%d %H:%M} to {period[1]:%Y-%m-%d %H:%M} UTC"
+        raise _stale(f"it says that it was signed at {about.signed}, and its certificate is of {days}")
     if wanted.now is None:
         return
-    if about.signed > wanted.now:
+    if about.signed > wanted.now + CLOCK_TOLERANCE:
         raise _stale(f"it says that it was signed at {about.signed}, which is in the future")
     if wanted.now - about.signed > wanted.most:
         raise _stale(f"it was signed at {about.signed:%Y-%m-%d %H:%M} UTC, which is too long ago")

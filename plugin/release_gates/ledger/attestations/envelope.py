@@ -43,7 +43,7 @@ def sealed(statement: bytes, signer: CryptoSigner) -> bytes:
     return canonical(envelope)
 
 
-def opened(line: bytes, trust: Trust) -> tuple[bytes, TrustedKey]:
+def unsealed(line: bytes, trust: Trust) -> tuple[bytes, TrustedKey]:
     """Return what an envelope holds and the key that signed it.
 
     ``TrustError`` unless it is, byte for byte, as ``sealed`` writes it and signed by a key of ``trust``.
@@ -52,13 +52,13 @@ def opened(line: bytes, trust: Trust) -> tuple[bytes, TrustedKey]:
     signature, payload = envelope.signatures[0], _bytes(envelope.payload)
     key = trust.key(signature.keyid)
     if key is None:
-        raise _bad(
-            f"it is signed by {_shown(signature.keyid)}, a key that gates/trust.toml does not name",
+        raise refused(
+            f"it is signed by {shown(signature.keyid)}, a key that gates/trust.toml does not name",
             "key-unknown",
             "Sign by a key that is named there; or let somebody who may change the policy name it.",
         )
     if not _is_signed(payload, key, _bytes(signature.sig)):
-        raise _bad(
+        raise refused(
             f"its signature by key {key.name} does not fit its content: one of them was changed",
             "signature-invalid",
             "Bring the original back, or `release-gates attest RUN` again.",
@@ -68,18 +68,18 @@ def opened(line: bytes, trust: Trust) -> tuple[bytes, TrustedKey]:
 
 def _read(line: bytes) -> Envelope:
     if len(line) > LARGEST_BYTES:
-        raise _malformed(f"{len(line)} bytes are more than {LARGEST_BYTES}")
+        raise malformed(f"{len(line)} bytes are more than {LARGEST_BYTES}")
     try:
         envelope = msgspec.json.decode(line, type=Envelope)
         same = canonical(envelope) == line
     except (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError) as error:
-        raise _malformed(_shown(str(error))) from None
+        raise malformed(shown(str(error))) from None
     if not same:
-        raise _malformed("it is not in canonical form")
+        raise malformed("it is not in canonical form")
     if envelope.payload_type != PAYLOAD_TYPE:
-        raise _malformed(f"its payload is {_shown(envelope.payload_type)}, not {PAYLOAD_TYPE}")
+        raise malformed(f"its payload is {shown(envelope.payload_type)}, not {PAYLOAD_TYPE}")
     if len(envelope.signatures) != 1:
-        raise _malformed(f"it has {len(envelope.signatures)} signatures, not 1")
+        raise malformed(f"it has {len(envelope.signatures)} signatures, not 1")
     return envelope
 
 
@@ -101,9 +101,9 @@ def _bytes(text: str) -> bytes:
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise _malformed("it holds what is no base64") from None
+        raise malformed("it holds what is no base64") from None
     if _base64(data) != text:
-        raise _malformed("it is not in canonical form")
+        raise malformed("it is not in canonical form")
     return data
 
 
@@ -111,18 +111,20 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def _malformed(why: str) -> TrustError:
-    return _bad(
+def malformed(why: str) -> TrustError:
+    """Return the error for a line that is not, byte for byte, as it is written."""
+    return refused(
         f"it is no envelope as release-gates writes it: {why}",
         "envelope-malformed",
         "Bring the original back, or `release-gates attest RUN` again.",
     )
 
 
-def _bad(why: str, slug: str, hint: str) -> TrustError:
+def refused(why: str, slug: str, hint: str) -> TrustError:
+    """Return the error for an attestation that is not believed."""
     return TrustError(f"An attestation is refused: {why}.", slug=slug, hint=hint)
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Return a foreign text as a terminal may show it: escaped, and not long."""
     return ascii(text[:100])

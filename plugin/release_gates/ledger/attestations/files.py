@@ -6,20 +6,19 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from release_gates.errors import TrustError
-from release_gates.ledger.attestations.envelope import LARGEST_BYTES, sealed
+from release_gates.ledger.attestations.envelope import LARGEST_BYTES
 from release_gates.ledger.attestations.statements import evidence_statement, verdict_statement
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.evidence import Evidence
 from release_gates.model.verdict import Verdict
 
-if TYPE_CHECKING:
-    from securesystemslib.signer import CryptoSigner
+Seal = Callable[[bytes], bytes]
+"""Signs a statement: returns the line that says it."""
 
 
 def attestations_of(state: Path, run: str) -> Path:
@@ -36,14 +35,14 @@ def signed_lines(
     evidence: Sequence[Evidence],
     verdict: Verdict,
     candidate: ReleaseCandidate,
-    signer: CryptoSigner,
+    seal: Seal,
     *,
     now: datetime,
 ) -> tuple[bytes, ...]:
     """Return the envelopes of a verdict: one for each evidence file, then its own."""
-    results = [sealed(evidence_statement(each, verdict, candidate, signed=now), signer) for each in evidence]
+    results = [seal(evidence_statement(each, verdict, candidate, signed=now)) for each in evidence]
     inputs = [hashlib.sha256(line).hexdigest() for line in results]
-    return (*results, sealed(verdict_statement(verdict, candidate, inputs, signed=now), signer))
+    return (*results, seal(verdict_statement(verdict, candidate, inputs, signed=now)))
 
 
 def write_lines(path: Path, lines: Sequence[bytes]) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 
 from release_gates.errors import TrustError
-from release_gates.ledger.attestations.envelope import opened
+from release_gates.ledger.attestations.opening import opened
 from release_gates.model.attestation import RULES_APPROVAL, STATEMENT, Resource, RulesApproval, Statement
 from release_gates.model.record import canonical
-from release_gates.model.trust import Trust, TrustedKey
+from release_gates.model.trust import Trust, TrustedIdentity, TrustedKey
 
 FOLDER = ".approved"
 """In the policy folder: names with a dot are no rules, so that an approval does not change what it is for."""
@@ -40,12 +40,12 @@ def rules_statement(rules: str, *, by: str, signed: datetime) -> bytes:
 
 def check_rules_approval(
     line: bytes, trust: Trust, rules: str, environment: str, *, now: datetime
-) -> TrustedKey:
+) -> TrustedKey | TrustedIdentity:
     """Return the key that approved the rules, or refuse by ``TrustError``.
 
     In order: signature, digest of the rules, predicate type, role of the key, its days.
     """
-    payload, key = opened(line, trust)
+    payload, key, _ = opened(line, trust)
     try:
         statement = msgspec.json.decode(payload, type=Statement)
         if statement.subject != _subject(rules):
