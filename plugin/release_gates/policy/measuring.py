@@ -29,8 +29,9 @@ FIXTURES = "fixtures/**/*.py"
 """What tests usually import, without the data and the systems that may lie beside it."""
 
 IGNORED_NAMES = frozenset({"__pycache__", "node_modules", "build", "dist"})
-IGNORED_ENDINGS = (".pyc", ".pyo", ".egg-info", ".dist-info")
-"""What tools leave behind; so are names that begin with a dot. Fixed, whatever ``.gitignore`` says."""
+IGNORED_ENDINGS = (".pyc", ".pyo", ".egg-info", ".dist-info", "~")
+IGNORED_BEGINNINGS = (".", "#")
+"""What tools and editors leave behind. Fixed, whatever ``.gitignore`` says."""
 
 MOST_FILES = 20_000
 MOST_BYTES = 500_000_000
@@ -65,15 +66,21 @@ def stated_rules(snapshot: Mapping[str, str]) -> tuple[str, ...] | None:
 
 def default_rules(snapshot: Mapping[str, str], sections: Mapping[str, str]) -> tuple[str, ...]:
     """Return what ``rules`` is by default: ``testpaths``, folders of expected tests, and ``FIXTURES``."""
-    paths = [
-        path
-        for key, text in sections.items()
-        for path in configuration.stated_folders(key.removeprefix(configuration.PREFIX), text)
-    ]
+    paths = _test_paths(sections)
     folders = {str(PurePosixPath(file).parent) for file in _expected_files(snapshot)}
     patterns = [pattern for path in paths if path not in ("", ".") for pattern in (path, f"{path}/**")]
     patterns += [f"{folder}/**" if folder != "." else "*.py" for folder in sorted(folders)]
     return tuple(dict.fromkeys([*patterns, FIXTURES]))
+
+
+def _test_paths(sections: Mapping[str, str]) -> list[str]:
+    """Return ``testpaths`` of the entries that hold pytest's configuration."""
+    return [
+        path
+        for key, text in sections.items()
+        if key.startswith(configuration.PREFIX)
+        for path in configuration.stated_folders(key.removeprefix(configuration.PREFIX), text)
+    ]
 
 
 def measuring_patterns(root: Path, snapshot: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -87,6 +94,18 @@ def measuring_patterns(root: Path, snapshot: Mapping[str, str]) -> tuple[tuple[s
 def covered(snapshot: Mapping[str, str]) -> frozenset[str]:
     """Return the paths of the files that a snapshot has digests of, from the project's folder."""
     return frozenset(key.removeprefix(PREFIX) for key in snapshot if key.startswith(PREFIX))
+
+
+def measuring_folders(snapshot: Mapping[str, str]) -> frozenset[str]:
+    """Return the folders below which a snapshot means to have everything: where its files are, ``testpaths``.
+
+    A conftest file stands above other code, too, and ``testpaths`` counts unless ``rules`` says which files.
+    """
+    files = (PurePosixPath(file) for file in covered(snapshot))
+    folders = {str(file.parent) for file in files if file.name != "conftest.py"}
+    if stated_rules(snapshot) is None:
+        folders.update(_test_paths(snapshot))
+    return frozenset(folders - {"", "."})
 
 
 def changed_names(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:
@@ -236,7 +255,7 @@ class _Found:
 
 def is_ignored(name: str) -> bool:
     """Tell whether a file or folder of this name is left out of the rules, wherever it lies."""
-    return name.startswith(".") or name in IGNORED_NAMES or name.endswith(IGNORED_ENDINGS)
+    return name.startswith(IGNORED_BEGINNINGS) or name in IGNORED_NAMES or name.endswith(IGNORED_ENDINGS)
 
 
 def _readable(name: str) -> str:

@@ -18,7 +18,7 @@ import pytest
 
 import release_gates
 from release_gates.policy.configuration import in_force
-from release_gates.policy.measuring import covered
+from release_gates.policy.measuring import covered, measuring_folders
 
 LOADED_KEY = "release_gates_loaded"
 """Key of an xdist worker's output: what it loaded."""
@@ -65,7 +65,8 @@ class Departures:
         """Return every departure as a sentence."""
         found = {*self._loaded, *loaded(self._config)}
         root = self._config.rootpath
-        return (*_of_call(self._config, self._snapshot), *of_modules(found, covered(self._snapshot), root))
+        rules, folders = covered(self._snapshot), measuring_folders(self._snapshot)
+        return (*_of_call(self._config, self._snapshot), *of_modules(found, rules, folders, root))
 
 
 def loaded(config: pytest.Config) -> tuple[Loaded, ...]:
@@ -85,9 +86,14 @@ def loaded(config: pytest.Config) -> tuple[Loaded, ...]:
     )
 
 
-def of_modules(found: Iterable[Loaded], rules: frozenset[str], root: Path) -> Iterator[str]:
-    """Yield a sentence for each kind of module that the digest of the rules should know and does not."""
-    folders = {str(parent) for file in rules for parent in PurePosixPath(file).parents} - {"."}
+def of_modules(
+    found: Iterable[Loaded], rules: frozenset[str], folders: frozenset[str], root: Path
+) -> Iterator[str]:
+    """Yield a sentence for each kind of module that the digest of the rules should know and does not.
+
+    ``folders`` are those below which all code measures. The tests of a package may lie inside of it: what
+    is around them is the candidate's.
+    """
     strange, left_out, shadowing = [], [], []
     for each in sorted(found):
         path = Path(each.file)

@@ -89,6 +89,8 @@ def test_whatever_measures_is_in_the_digest(root: Path, name: str) -> None:
         "suites/build/out.o",
         "suites/old.pyc",
         "suites/.swp",
+        "suites/test_a.py~",
+        "suites/#test_a.py#",
         "fixtures/data.csv",
         "src/product.py",
         "README.md",

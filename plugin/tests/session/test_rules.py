@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from release_gates.policy.measuring import PREFIX, measuring_folders
 from release_gates.session.departures import Loaded, of_modules
 from release_gates.testing import GateProject
 
@@ -19,6 +20,13 @@ def test_speed(gate):
 def test_book():
     with pathlib.Path(__file__).open("a") as file:
         file.write("# another\\n")
+"""
+INSIDE = """
+import pytest
+from app import core
+pytestmark = pytest.mark.gate("smoke")
+def test_speed(gate):
+    gate.measure("order.time", core.TIME, "ms", samples=10)
 """
 
 
@@ -129,7 +137,17 @@ def test_a_root_folder_that_was_named_does_not_make_its_policy_the_own_one(
     assert "LOCAL (the policy is from elsewhere" in result.output.replace("\n  ", " ")
 
 
-RULES = frozenset({"suites/test_a.py", "suites/helper.py", "fixtures/__init__.py", "conftest.py"})
+RULES = frozenset(
+    {
+        "suites/test_a.py",
+        "suites/helper.py",
+        "fixtures/__init__.py",
+        "conftest.py",
+        "app/conftest.py",
+        "app/tests/test_b.py",
+    }
+)
+FOLDERS = measuring_folders({PREFIX + file: "" for file in RULES})
 
 
 @pytest.mark.parametrize(
@@ -142,10 +160,13 @@ RULES = frozenset({"suites/test_a.py", "suites/helper.py", "fixtures/__init__.py
         ("conftest", "/p/src/conftest.py", True, "no part of the rules: src/conftest.py"),
         ("fixtures", "/other/fixtures.py", False, "/other/fixtures.py in the place of fixtures/__init__.py"),
         ("suites.old", "/p/suites/old.pyc", False, "left out of the rules: suites/old.pyc"),
+        ("suites.build.x", "/p/suites/build/x.py", False, "left out of the rules: suites/build/x.py"),
+        ("app.core", "/p/app/core.py", False, ""),
+        ("app.tests.x", "/p/app/tests/build/x.py", False, "left out of the rules: app/tests/build/x.py"),
     ],
 )
 def test_modules_against_the_rules(name: str, file: str, plugin: bool, says: str) -> None:
-    found = " ".join(of_modules([Loaded(name, file, plugin)], RULES, Path("/p")))
+    found = " ".join(of_modules([Loaded(name, file, plugin)], RULES, FOLDERS, Path("/p")))
     assert (says in found) if says else not found
 
 
@@ -172,3 +193,15 @@ def test_evidence_that_was_measured_by_other_tests_is_not_admitted(project: Gate
     assert "rules" in decided.sentences
     refused = project.cli("promote", "--to", "staging")
     assert (refused.status, "verdict-is-hold" in refused.output) == (2, True)
+
+
+def test_tests_inside_of_the_package_that_they_test(project: GateProject) -> None:
+    settings = (project.root / "pytest.ini").read_text().replace("suites", "app/tests")
+    project.write("pytest.ini", f"{settings}pythonpath = .\n")
+    project.write("app/__init__.py", "")
+    project.write("app/core.py", "TIME = 4\n")
+    project.write("app/conftest.py", "")
+    project.write("app/tests/test_smoke.py", INSIDE)
+    project.expect(["app/tests/test_smoke.py::test_speed"])
+    result = project.run()
+    assert (result.status, result.promotes) == (0, True), result.output
