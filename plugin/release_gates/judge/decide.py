@@ -14,7 +14,7 @@ from release_gates.model.event import History, ShortPart
 from release_gates.model.evidence import Evidence, Source
 from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.outcome import Outcome, Severity
-from release_gates.model.record import digest
+from release_gates.model.record import CLOCK_TOLERANCE, digest
 from release_gates.model.route import BREAK_GLASS, NORMAL
 from release_gates.model.verdict import CandidateName, GateJudgement, Inputs, Reason, Verdict, first_of
 from release_gates.model.waiver import Waiver
@@ -204,7 +204,7 @@ def _part_reasons(rules: str, part: Evidence, now: datetime) -> Iterator[Reason]
         return
     for problem in part.end.problems:
         yield _open(problem)
-    if not header.started <= part.end.ended <= now:
+    if not header.started <= part.end.ended <= now + CLOCK_TOLERANCE:
         yield _open(f"the clock went back during or after run {header.run}: its times are not in order")
 
 

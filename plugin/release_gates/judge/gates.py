@@ -21,6 +21,7 @@ from release_gates.model.evidence import Evidence, TestRecord
 from release_gates.model.gate import GateSpec, observed
 from release_gates.model.limit import LimitRule
 from release_gates.model.outcome import Outcome, worst
+from release_gates.model.record import CLOCK_TOLERANCE
 from release_gates.model.verdict import GateJudgement, LimitJudgement, TestProblem, unmeasured
 
 PHASES = frozenset({"setup", "call", "teardown"})
@@ -117,7 +118,8 @@ def _rerun_allowed(spec: GateSpec, record: TestRecord) -> bool:
 
 
 def _stale(spec: GateSpec, record: TestRecord, now: datetime) -> bool:
-    return not 0 <= (now - record.finished).total_seconds() <= _valid_for_s(spec, record)
+    age = now - record.finished
+    return age < -CLOCK_TOLERANCE or age.total_seconds() > _valid_for_s(spec, record)
 
 
 def _valid_for_s(spec: GateSpec, record: TestRecord) -> float:

@@ -10,13 +10,11 @@ from datetime import datetime, timedelta
 import msgspec
 
 from release_gates.model.event import Event
+from release_gates.model.record import CLOCK_TOLERANCE as CLOCK_TOLERANCE  # noqa: PLC0414 - of the chain, too
 from release_gates.model.record import SCHEMA, canonical
 
 START = "0" * 64
 """What the first event names as the digest before it."""
-
-CLOCK_TOLERANCE = timedelta(seconds=60)
-"""So far the clock may go back between two events (time servers correct by less)."""
 
 _decode = msgspec.json.Decoder(Event).decode
 _encode = msgspec.json.Encoder(order="sorted").encode

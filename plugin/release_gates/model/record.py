@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import rfc8785
+
+CLOCK_TOLERANCE = timedelta(seconds=60)
+"""So far the clocks of two hosts may differ, or one may go back (time servers correct by less)."""
 
 SCHEMA = 1
 """Version of all JSON forms. A reader refuses another one instead of guessing."""

@@ -17,7 +17,7 @@ from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Approved, Event
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.person import may_be_same
-from release_gates.model.record import digest
+from release_gates.model.record import CLOCK_TOLERANCE, digest
 from release_gates.model.trust import Trust
 from release_gates.model.verdict import Verdict
 from release_gates.promotion.attested import asks_signature
@@ -211,7 +211,7 @@ def _fault_of_time(at: datetime, fact: Approved, environment: EnvironmentPolicy,
     if fact.until.tzinfo is None:
         return "does not say until when"
     until = min(fact.until, at + timedelta(seconds=environment.approval_valid_for_s))
-    if not at <= now:
+    if at > now + CLOCK_TOLERANCE:
         return f"said so in the future, at {at:%Y-%m-%d %H:%M:%S} UTC"
     return "" if now < until else f"said so until {until:%Y-%m-%d %H:%M:%S} UTC"
 

@@ -14,6 +14,7 @@ from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Adopted, Event, PriorFailure, Promoted, RolledBack
 from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.outcome import Severity
+from release_gates.model.record import CLOCK_TOLERANCE
 from release_gates.model.verdict import Verdict
 
 
@@ -248,7 +249,7 @@ def _check_waivers(name: str, verdict: Verdict, environment: EnvironmentPolicy, 
 def _check_age(name: str, verdict: Verdict, environment: EnvironmentPolicy, now: datetime) -> None:
     age = now - verdict.decided
     most = timedelta(seconds=min(gate.valid_for_s for gate in environment.gates))
-    if age < timedelta(0):
+    if age < -CLOCK_TOLERANCE:
         raise PromotionRefused(
             f"run {name} was decided at {verdict.decided:%Y-%m-%d %H:%M:%S} UTC, after now "
             f"({now:%Y-%m-%d %H:%M:%S}).",

@@ -113,6 +113,10 @@ def after(seconds: float, baseline: LimitRule, candidate: ReleaseCandidate | Non
     )
 
 
+def test_clocks_of_two_hosts_may_differ_a_little() -> None:
+    assert verdict(now=NOW - timedelta(seconds=30)).promotes
+
+
 def test_a_comparison_with_what_is_live_no_longer_is_none() -> None:
     change = LimitRule(name="order.time", baseline=parse_limit("<= 5 %", "baseline"))
     assert after(0, change).promotes
@@ -154,6 +158,12 @@ ROWS: list[tuple[str, Callable[[], Verdict], str, str]] = [
     ("killed", lambda: verdict(msgspec.structs.replace(evidence(), end=None)), "not proven", "did not end"),
     ("problem", lambda: verdict(evidence(problems=("interrupted",))), "not proven", "interrupted"),
     ("clock back", lambda: verdict(now=NOW - timedelta(minutes=90)), "not proven", "clock went back"),
+    (
+        "a minute of clocks that differ, and no more",
+        lambda: verdict(now=NOW - timedelta(seconds=62)),
+        "not proven",
+        "clock went back",
+    ),
     ("stale", lambda: verdict(now=NOW + timedelta(days=2)), "not proven", "not from the last 24 h"),
     (
         "local",

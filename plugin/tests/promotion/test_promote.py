@@ -138,6 +138,10 @@ def world(tmp_path: Path) -> World:
     return world
 
 
+def test_decided_by_a_clock_that_is_a_little_ahead(world: World) -> None:
+    assert world.promote(now=NOW - timedelta(seconds=50)).run == "run-1"
+
+
 def test_fresh_promote_for_these_digests_and_rules_goes_through(world: World) -> None:
     assert world.promote().run == "run-1"
     live = live_in(world.ledger.events(), "staging")
@@ -241,7 +245,7 @@ REFUSALS: list[tuple[str, Callable[[World], object], dict[str, object], str]] = 
     ("newer FAIL", _newer(Outcome.FAIL), {}, "verdict-is-hold"),
     ("newer INCONCLUSIVE", _newer(Outcome.INCONCLUSIVE), {}, "verdict-is-hold"),
     ("stale", lambda w: None, {"now": NOW + timedelta(hours=25)}, "verdict-stale"),
-    ("clock set back", lambda w: None, {"now": NOW - timedelta(seconds=5)}, "verdict-from-the-future"),
+    ("clock set back", lambda w: None, {"now": NOW - timedelta(seconds=61)}, "verdict-from-the-future"),
     ("evidence edited", _edit_evidence, {}, "evidence-changed"),
     ("evidence gone", lambda w: (w.root / "run-1.jsonl").unlink(), {}, "evidence-absent"),
     (
