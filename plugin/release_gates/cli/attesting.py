@@ -21,7 +21,7 @@ from release_gates.cli.parts import (
     valid_for_s,
     write_part,
 )
-from release_gates.cli.project import Project
+from release_gates.cli.project import ROUTE, Project
 from release_gates.errors import GateError
 from release_gates.judge.limits import matches
 from release_gates.model.evidence import TestRecord
@@ -46,6 +46,7 @@ PHASES = ("setup", "call", "teardown")
 @click.option("--by", help="Who answers for it; default: who runs this.")
 @click.option("--note", default="", help="What a reader should know.")
 @click.option("--environment", help="Whose entry; needed where several ask for the gate.")
+@ROUTE
 @click.option("--output", type=click.Path(path_type=Path), help="The evidence file to write.")
 @click.option("--expect", is_flag=True, help="Add it to gates/expected/GATE.txt, and write no evidence.")
 @click.pass_obj
@@ -60,6 +61,7 @@ def record(
     by: str | None,
     note: str,
     environment: str | None,
+    route: str,
     output: Path | None,
     expect: bool,
 ) -> None:
@@ -72,7 +74,7 @@ def record(
         raise click.UsageError(
             "Say either --output FILE, to write evidence, or --expect, to have it expected."
         )
-    part, who = part_for(project, gate, environment), (by if by is not None else actor()).strip()
+    part, who = part_for(project, gate, environment, route), (by if by is not None else actor()).strip()
     if not who or not who.isprintable():
         raise _wrong(f"--by {who!r} names nobody.", "Write the name of who answers for the number.")
     measurement = _measurement(part, " ".join(words), who)

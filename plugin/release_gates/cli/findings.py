@@ -13,8 +13,8 @@ import msgspec
 from release_gates.candidate.store import ArtifactStore
 from release_gates.cli.expecting import Learned, cell_of, cells_to_learn, learned
 from release_gates.cli.importing import refusing_results
-from release_gates.cli.parts import Part, check_age, part_for, read_source, write_part
-from release_gates.cli.project import Project, width
+from release_gates.cli.parts import Part, check_age, decide_command, part_for, read_source, write_part
+from release_gates.cli.project import ROUTE, Project, width
 from release_gates.errors import EvidenceError, GateError, MeasurementError
 from release_gates.model.evidence import Source, TestRecord
 from release_gates.model.foreign import plain
@@ -70,6 +70,7 @@ class Read(NamedTuple):
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--gate", required=True, help="The gate that these findings belong to.")
 @click.option("--environment", help="Whose entry; needed where several ask for the gate.")
+@ROUTE
 @click.option("--cell", "pairs", multiple=True, metavar="KEY=VALUE", help="The cell of the gate's matrix.")
 @click.option("--output", type=click.Path(path_type=Path), help="The evidence file to write.")
 @click.option("--accept-known", is_flag=True, help="Write gates/findings/GATE.json, and no evidence.")
@@ -81,6 +82,7 @@ def sarif(
     files: tuple[Path, ...],
     gate: str,
     environment: str | None,
+    route: str,
     pairs: tuple[str, ...],
     output: Path | None,
     accept_known: bool,
@@ -95,7 +97,7 @@ def sarif(
         raise click.UsageError(
             "Say either --output FILE, to write evidence, or --accept-known or --expect, to write policy."
         )
-    part = part_for(project, gate, environment)
+    part = part_for(project, gate, environment, route)
     cell = cell_of(part.gate, pairs) if output is not None or accept_known else ""
     this = Import(part, settings_for(part.gate, FindingsSettings), datetime.now(UTC), cell)
     if output is not None and output.exists():
@@ -265,7 +267,7 @@ def _say(part: Part, output: Path, records: Sequence[TestRecord], lines: Sequenc
     notes = (
         [f"{len(strange)} not expected, which is an ERROR: the same command with --expect"] if strange else []
     )
-    following = f"next: release-gates decide --environment {part.environment.name} {output} …"
+    following = f"next: {decide_command(part, output)}"
     data = {"output": str(output), "records": records, "unexpected": strange}
     part.project.say(data, [*lines, *notes, following])
 

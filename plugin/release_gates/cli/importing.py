@@ -13,8 +13,16 @@ import click
 import msgspec
 
 from release_gates.cli.expecting import cell_of, cells_to_learn, learn
-from release_gates.cli.parts import Part, check_age, part_for, read_source, valid_for_s, write_part
-from release_gates.cli.project import Project, refuse, refusing
+from release_gates.cli.parts import (
+    Part,
+    check_age,
+    decide_command,
+    part_for,
+    read_source,
+    valid_for_s,
+    write_part,
+)
+from release_gates.cli.project import ROUTE, Project, refuse, refusing
 from release_gates.errors import GateError, MeasurementError
 from release_gates.model.evidence import Source, TestRecord
 from release_gates.model.outcome import Outcome
@@ -59,6 +67,7 @@ def refusing_results(command: Callable[Parameters, Result]) -> Callable[Paramete
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--gate", required=True, help="The gate whose tests these are.")
 @click.option("--environment", help="Whose entry; needed where several ask for the gate.")
+@ROUTE
 @click.option("--cell", "pairs", multiple=True, metavar="KEY=VALUE", help="The cell of the gate's matrix.")
 @click.option("--suite", help="Replaces the names of the suites, where two files have the same.")
 @click.option(
@@ -75,6 +84,7 @@ def junit(
     files: tuple[Path, ...],
     gate: str,
     environment: str | None,
+    route: str,
     pairs: tuple[str, ...],
     suite: str | None,
     valid_for: str | None,
@@ -86,7 +96,7 @@ def junit(
         raise click.UsageError(
             "Say either --output FILE, to write evidence, or --expect, to learn the tests."
         )
-    part = part_for(project, gate, environment)
+    part = part_for(project, gate, environment, route)
     reads = _read_all(part, files, suite, valid_for_s(valid_for, part.gate))
     reports = [report for report, _ in reads]
     if output is None:
@@ -189,6 +199,6 @@ def _say(
         lines.append(f"without a timestamp, so its modification time counts: {', '.join(undated)}")
     if unexpected:
         lines.append(f"{unexpected} are not expected, which is an ERROR: the same command with --expect")
-    lines.append(f"next: release-gates decide --environment {part.environment.name} {output} …")
+    lines.append(f"next: {decide_command(part, output)}")
     data = {"output": str(output), "outcomes": counted, "unexpected": unexpected, "sources": sources}
     project.say(data, lines)

@@ -20,6 +20,7 @@ from release_gates.model.evidence import Source, TestRecord
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
 from release_gates.policy.grammar import parse_duration_s
 from release_gates.policy.mistake import suggestion
+from release_gates.policy.routes import on_route
 from release_gates.session.run import header_of, new_run_id
 
 LARGEST_BYTES = 64 * 1024 * 1024
@@ -37,18 +38,19 @@ class Part:
     candidate: ReleaseCandidate
 
 
-def part_for(project: Project, gate: str, environment: str | None) -> Part:
-    """Return what a part of the evidence for ``gate`` is about.
+def part_for(project: Project, gate: str, environment: str | None, route: str) -> Part:
+    """Return what a part of the evidence for ``gate`` is about: on another route it proves nothing.
 
     Without ``environment`` it is the only one that asks for the gate; ``PolicyError`` if there are several.
     """
     policy = project.policy()
-    chosen = _environment(policy, gate, environment)
+    chosen = on_route(_environment(policy, gate, environment), route)
     spec = chosen.gate(gate)
     if spec is None:
         known = [each.name for each in chosen.gates]
+        on = f" on route {route}" if chosen.route else ""
         raise PolicyError(
-            f"the entry to {chosen.name} asks for no gate '{gate}'.",
+            f"the entry to {chosen.name}{on} asks for no gate '{gate}'.",
             slug="unknown-gate",
             hint=suggestion(gate, known).strip(),
         )
@@ -176,6 +178,12 @@ def write_part(part: Part, output: Path, records: Sequence[TestRecord], sources:
     except GateError:
         output.unlink(missing_ok=True)
         raise
+
+
+def decide_command(part: Part, output: Path) -> str:
+    """Return the command that joins a part with the others, on its route."""
+    route = f" --route {part.environment.route.name}" if part.environment.route else ""
+    return f"release-gates decide --environment {part.environment.name}{route} {output} …"
 
 
 def unreadable(path: Path, why: str) -> MeasurementError:

@@ -13,12 +13,13 @@ from release_gates.cli.project import Project, refusing, width
 from release_gates.cli.proving import seen_red
 from release_gates.cli.standing_live import LiveTold, told_live
 from release_gates.cli.waivers import standing
-from release_gates.errors import PromotionRefused
+from release_gates.errors import PolicyError, PromotionRefused
 from release_gates.ledger.history import RunView, live_in, live_since, runs
 from release_gates.ledger.owed import owed
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Event, Promoted
 from release_gates.model.gate import EnvironmentPolicy, observed
+from release_gates.policy.routes import on_route
 from release_gates.promotion.approvals import check_approvals
 from release_gates.promotion.soak import check_soak
 from release_gates.promotion.windows import window_sentence
@@ -115,11 +116,14 @@ def _mode(environment: EnvironmentPolicy, now: datetime) -> str:
 def _approvals(environment: EnvironmentPolicy, events: Sequence[Event], now: datetime) -> str:
     """Return who has to say yes yet to what the newest run would promote; "" where nobody is asked."""
     view = _entering(environment, events)
-    if not environment.approvals or view is None or view.verdict is None:
+    if view is None or view.verdict is None:
         return ""
     try:
-        check_approvals(events, view, view.verdict, environment, view.started.candidate, now=now)
-    except PromotionRefused as refused:
+        entry = on_route(environment, view.route_name)
+        if not entry.approvals:
+            return ""
+        check_approvals(events, view, view.verdict, entry, view.started.candidate, now=now)
+    except (PolicyError, PromotionRefused) as refused:
         return str(refused.message)
     return "approved by everybody who is asked"
 

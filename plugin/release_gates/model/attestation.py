@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.record import Record
@@ -73,6 +73,8 @@ class About(Record, frozen=True, kw_only=True):
     waived: tuple[str, ...] = ()
     inconclusive: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    route: str | UnsetType = UNSET
+    """The route that the verdict is for, left out for the normal one."""
 
 
 class TestResult(Record, frozen=True, kw_only=True):

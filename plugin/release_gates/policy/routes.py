@@ -25,7 +25,7 @@ from msgspec import structs
 
 from release_gates.errors import PolicyError
 from release_gates.model.gate import EnvironmentPolicy
-from release_gates.model.outcome import Severity
+from release_gates.model.outcome import Mode, Severity
 from release_gates.model.route import BREAK_GLASS, NORMAL, Route
 from release_gates.policy.approvals import read_approvals
 from release_gates.policy.grammar import parse_duration_s
@@ -47,7 +47,10 @@ def read_routes(environment: Table) -> tuple[Route, ...]:
 
 
 def check_routes(environment: EnvironmentPolicy, mistakes: Mistakes) -> None:
-    """Note every gate of a route that its environment does not have, and a route on which nothing blocks."""
+    """Note every gate of a route that its environment does not have, and a route on which nothing blocks.
+
+    In an emergency each of its gates has to.
+    """
     names = [gate.name for gate in environment.gates]
     for route in environment.routes:
         at = At(ENVIRONMENTS).key("environment", environment.name, "route", route.name, "gates")
@@ -58,6 +61,10 @@ def check_routes(environment: EnvironmentPolicy, mistakes: Mistakes) -> None:
         asked = [gate for gate in environment.gates if gate.name in route.gates]
         if asked and not any(gate.severity is Severity.BLOCKING for gate in asked):
             mistakes.add(at, "none of these gates blocks, so any candidate would enter", "route")
+        for gate in asked if route.name == BREAK_GLASS else ():
+            if gate.severity is not Severity.BLOCKING or gate.mode is Mode.OBSERVE:
+                sentence = f"an emergency asks for what nobody may leave out, and '{gate.name}' holds nothing"
+                mistakes.add(at, sentence, "route", value=list(route.gates))
 
 
 def on_route(environment: EnvironmentPolicy, name: str) -> EnvironmentPolicy:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+from msgspec import UNSET
 
 from release_gates.errors import PromotionRefused, TrustError
 from release_gates.ledger.attestations.rules import check_rules_approval
@@ -15,6 +16,7 @@ from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Approved, DeploymentStarted, Event, Promoted
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.record import canonical
+from release_gates.model.route import BREAK_GLASS
 from release_gates.model.trust import Trust
 from release_gates.model.verdict import Verdict
 from release_gates.promotion.approvals import check_approvals
@@ -79,6 +81,7 @@ def _check_promotion(
     fact = event.fact
     if not isinstance(fact, Promoted) or (fact.environment, fact.candidate) != (entry.name, candidate):
         raise _unfit(f"event {event.seq} promoted something else on this run")
+    _check_route(event, fact, entry)
     begun = _begun(event, fact, before)
     told, now = tuple(each for each in before if each.seq < begun.seq), begun.at
     try:
@@ -99,6 +102,17 @@ def _check_promotion(
         raise _unfit(f"event {event.seq} promoted it, which its own rules forbade: {error.message}") from None
     except ValueError:
         raise _unfit(f"event {event.seq} promoted it before it had a verdict") from None
+
+
+def _check_route(event: Event, fact: Promoted, entry: EnvironmentPolicy) -> None:
+    """Refuse a promotion that tells another route than its verdict, other terms of it, or no emergency."""
+    route = entry.route
+    owes = (route.name, route.full_within_s) if route else (UNSET, UNSET)
+    if (fact.route, fact.full_within_s) != owes:
+        raise _unfit(f"event {event.seq} tells another route than {entry.route_name}, or other terms of it")
+    told = bool(fact.ticket and fact.reason)
+    if told is not (entry.route_name == BREAK_GLASS):
+        raise _unfit(f"event {event.seq} has no ticket and reason of an emergency, or has them without one")
 
 
 def _begun(event: Event, fact: Promoted, before: Sequence[Event]) -> Event:

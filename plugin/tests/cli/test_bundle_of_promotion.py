@@ -127,6 +127,13 @@ ATTACKS: list[tuple[str, Any, str]] = [
     ("approved after", lambda e: [*without(e, Approved), *e[2:3]], "not approved"),
     ("promoted first", lambda e: [e[0], e[3], e[1], e[2]], "before it had a verdict"),
     ("elsewhere", lambda e: changed(e, Promoted, environment="dev"), "promoted something else"),
+    (
+        "on a route",
+        lambda e: changed(e, Promoted, route="hotfix", full_within_s=1.0),
+        "another route than no",
+    ),
+    ("in time", lambda e: changed(e, Promoted, full_within_s=9.0), "other terms of it"),
+    ("an emergency", lambda e: changed(e, Promoted, ticket="T", reason="r"), "or has them without one"),
     ("another run began", lambda e: changed(e, RunStarted, run="other"), "do not tell of this verdict"),
     ("other rules", lambda e: changed(e, RunStarted, rules="b" * 64), "do not tell of this verdict"),
     ("no verdict", lambda e: [e[0], *e[2:]], "do not tell of this verdict"),

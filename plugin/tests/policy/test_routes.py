@@ -22,6 +22,9 @@ owner = "core"
 [gate.notes]
 owner = "core"
 severity = "info"
+[gate.watched]
+owner = "core"
+mode = "observe"
 """
 ENTRY = f"""
 schema = 1
@@ -54,7 +57,7 @@ def entry(text: str) -> EnvironmentPolicy:
 def test_a_route_asks_for_its_gates_alone() -> None:
     hotfix = on_route(entry(HOTFIX), "hotfix")
     assert [gate.name for gate in hotfix.gates] == ["smoke", "rollback"]
-    assert hotfix.left_out == ("load", "notes")
+    assert hotfix.left_out == ("load", "notes", "watched")
     assert hotfix.route_name == "hotfix"
     assert hotfix.route is not None
     assert hotfix.route.full_within_s == 86400
@@ -98,6 +101,11 @@ def test_an_unknown_route_is_refused_with_the_nearest() -> None:
         (EMERGENCY.replace("least = 2", "least = 1"), "an emergency asks 2 at least"),
         (EMERGENCY[: EMERGENCY.index("[environment.dev.route.break-glass.app")], "an emergency asks 2"),
         (EMERGENCY.replace('"12 h"', '"12 h"\nany_time = false'), "is always true in an emergency"),
+        (EMERGENCY.replace('["smoke"]', '["smoke", "notes"]'), "may leave out, and 'notes' holds nothing"),
+        (
+            EMERGENCY.replace('["smoke"]', '["smoke", "watched"]'),
+            "may leave out, and 'watched' holds nothing",
+        ),
     ],
 )
 def test_each_mistake_is_said(text: str, said: str) -> None:

@@ -43,6 +43,7 @@ from release_gates.model.event import Approved, FirstRelease, GateFailed, Promot
 from release_gates.model.gate import EnvironmentPolicy, GateSpec
 from release_gates.model.outcome import Outcome
 from release_gates.model.record import digest
+from release_gates.model.route import BREAK_GLASS, Route
 from release_gates.model.trust import Trust, TrustedKey
 from release_gates.model.verdict import TestProblem, Verdict
 from release_gates.model.waiver import Waived
@@ -155,6 +156,20 @@ def signed_about(**changes: Any) -> Callable[[World], Any]:
         world.keep(world.sign(msgspec.structs.replace(world.verdict, **changes))),
         world.promote(),
     )
+
+
+HOTFIX = Route(name="hotfix", gates=("smoke",), full_within_s=3600.0)
+GLASS = Route(name=BREAK_GLASS, gates=("smoke",), full_within_s=3600.0, any_time=True)
+
+
+def on_a_route(world: World, *, started: bool = True, as_if: Route | None = None) -> None:
+    """Tell a newer run of a shorter route, signed; promote as if it were of another one."""
+    made = verdict(world.evidence, run="run-2", route="hotfix", left_out=("load",))
+    run = msgspec.structs.replace(world.started, run="run-2", route="hotfix" if started else msgspec.UNSET)
+    world.ledger.append(run, at=NOW)
+    world.ledger.append(RunFinished(run="run-2", verdict=made), at=NOW)
+    world.keep(world.sign(made), "run-2")
+    world.promote(route=as_if)
 
 
 def under_other_rules(world: World) -> None:
@@ -410,6 +425,14 @@ ATTACKS = [
     Attack("a verdict under other rules", under_other_rules, "attested-other-rules"),
     Attack("rules that changed since", lambda world: world.promote(rules="b" * 64), "rules-changed"),
     Attack("another verdict of the same run", signed_about(attempt=2), "attestation-unfit"),
+    Attack("a shorter route told as the normal one", on_a_route, "route-differs", "was for the route hotfix"),
+    Attack(
+        "a shorter route told as an emergency", lambda w: on_a_route(w, as_if=GLASS), "emergency-unexplained"
+    ),
+    Attack("a normal verdict on a shorter route", lambda w: w.promote(route=HOTFIX), "route-differs"),
+    Attack(
+        "a shorter route's verdict of a normal run", lambda w: on_a_route(w, started=False), "run-unfinished"
+    ),
     Attack("edited evidence", edited_evidence, "evidence-changed"),
     Attack("edited signature", edited_signature, "signature-invalid"),
     Attack("no signature", unsigned, "attestation-absent"),

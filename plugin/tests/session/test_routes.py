@@ -180,3 +180,53 @@ def test_a_ledger_elsewhere_does_not_hide_the_configuration_from_pytest(
     assert project.cli("--gate-ledger", ledger, "first-release", "staging", "--reason", "new").status == 0
     result = project.cli("--gate-ledger", ledger, "run", "staging", "--route", "hotfix")
     assert (result.status, "configfile: pytest.ini" in result.output) == (0, True), result.output
+
+
+DRILL = """
+[gate.drill]
+owner = "operations"
+valid_for = "31 d"
+[gate.drill.limits]
+"recovery.time" = "<= 60 min"
+"""
+DRILLED = '[environment.staging.route.drilled]\ngates = ["smoke", "drill"]\nfull_within = "24 h"\n'
+
+
+def recorded(project: GateProject, *words: str, env: dict[str, str] | None = None) -> GateResult:
+    value = ("drill", "recovery.time=42 min", "--source", "drill.pdf", "--valid-for", "31 d")
+    return project.cli("record", *value, *words, env=env)
+
+
+def test_what_others_measured_joins_on_the_route_that_it_was_taken_for(project: GateProject) -> None:
+    for name, text in (("staging", DRILL), ("environments", DRILLED)):
+        with (project.root / f"gates/{name}.toml").open("a") as file:
+            file.write(text)
+    project.write("drill.pdf", "what was seen")
+    assert recorded(project, "--expect").status == 0
+    project.run("--gate-part", "--gate-evidence", "part.jsonl", "--gate-route", "drilled")
+    for words, env, status in (
+        ((), {}, 10),
+        (("--route", "drilled"), {}, 0),
+        ((), {"GATE_ROUTE": "drilled"}, 0),
+        (("--route", "hotfix"), {}, 2),
+    ):
+        (project.root / "drill.jsonl").unlink(missing_ok=True)
+        taken = recorded(project, "--output", "drill.jsonl", *words, env=env)
+        if status == 2:
+            assert (taken.status, "on route hotfix asks for no gate 'drill'" in flat(taken)) == (2, True)
+            continue
+        assert taken.status == 0, taken.output
+        decided = project.cli(
+            "decide", "--environment", "staging", "--route", "drilled", "part.jsonl", "drill.jsonl"
+        )
+        assert decided.status == status, decided.output
+
+
+def test_status_asks_those_whom_the_route_asks(project: GateProject) -> None:
+    ran(project, "break-glass")
+    assert "nobody knows the authors" in flat(project.cli("status"))
+    routes(project, within="48 h")
+    path = project.root / "gates/environments.toml"
+    path.write_text(path.read_text().partition("[environment.staging.route.break-glass]")[0])
+    gone = project.cli("status")
+    assert (gone.status, "has no route 'break-glass'" in flat(gone)) == (0, True), gone.output

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
+from msgspec import UNSET
+
 from release_gates import TOOL
 from release_gates.model.attestation import (
     STATEMENT,
@@ -67,7 +69,7 @@ def verdict_statement(
     predicate = VerificationSummary(
         verifier={"id": VERIFIER},
         verified=signed,
-        resource=f"release-gates:{candidate.name}@{candidate.version}",
+        resource=f"release-gates:{candidate.name}@{candidate.version}{_route(verdict)}",
         policy=_rules(verdict),
         inputs=tuple(
             Resource(uri=f"release-gates:run/{verdict.run}", digest={"sha256": each}) for each in inputs
@@ -94,6 +96,11 @@ def _rules(verdict: Verdict) -> Resource:
     return Resource(name=TOOL, uri="release-gates:rules", digest={"sha256": verdict.inputs.rules})
 
 
+def _route(verdict: Verdict) -> str:
+    """Return what tells whoever compares the resource that a PASSED is not for the normal route."""
+    return "" if verdict.route is UNSET else f"?route={verdict.route}"
+
+
 def _about(verdict: Verdict, signed: datetime) -> dict[str, Any]:
     return {
         "run": verdict.run,
@@ -101,6 +108,7 @@ def _about(verdict: Verdict, signed: datetime) -> dict[str, Any]:
         "candidate": verdict.candidate.digest,
         "signed": signed,
         "verdict": digest(verdict),
+        "route": verdict.route,
     }
 
 
