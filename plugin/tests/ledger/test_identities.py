@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 import socket
 import sys
@@ -27,6 +28,9 @@ from release_gates.ledger.attestations.rules import check_rules_approval, rules_
 from release_gates.model.event import Approved
 from release_gates.model.record import canonical
 from release_gates.model.trust import Trust, TrustedIdentity
+from release_gates.policy.identity import read_root
+from release_gates.policy.mistake import Mistakes
+from release_gates.policy.signatory import ROOT
 
 ANN = "Ann Lee <ann@example.org>"
 
@@ -143,6 +147,16 @@ def test_whatever_is_not_of_the_trusted_root_is_refused(signed: Certified) -> No
     for change in empty:
         root = ours.trusted_root(**change)
         assert signed.check(trust=signed.trusting(root=root)) == "identity-unverified"
+
+
+def test_the_public_instance_is_a_root_like_any_other(signed: Certified) -> None:
+    """Its trusted root, as sigstore brings it, is read; and what another instance signed is not of it."""
+    folder = importlib.resources.files("sigstore._store") / "https%3A%2F%2Ftuf-repo-cdn.sigstore.dev"
+    root, mistakes = (folder / ROOT).read_text("utf-8"), Mistakes("gates")
+    assert read_root({ROOT: root}, mistakes, needed=True) == root
+    assert not mistakes.found
+    with pytest.raises(TrustError, match="failed to build timestamp certificate chain"):
+        opened(signed.lines[0], signed.trusting(root=root))
 
 
 def test_the_log_has_to_know_exactly_this_while_the_certificate_was_valid(signed: Certified) -> None:
