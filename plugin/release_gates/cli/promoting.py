@@ -30,7 +30,7 @@ from release_gates.promotion.deployment import named
 from release_gates.promotion.preview import preview
 from release_gates.promotion.rollback import Wish
 from release_gates.promotion.rollback import rollback as roll_back
-from release_gates.promotion.routes import Emergency
+from release_gates.promotion.routes import Emergency, route_begun
 from release_gates.report.text import wrapped
 from release_gates.session.run import actor
 
@@ -51,7 +51,7 @@ def deploying(command: Callable[Parameters, Result]) -> Callable[Parameters, Res
 @click.command()
 @click.option("--to", "environment", required=True, metavar="ENV")
 @click.option("--dry-run", is_flag=True, help="Show what would happen, and change nothing.")
-@click.option("--resume", is_flag=True, help="Go on with the promotion that was interrupted.")
+@click.option("--resume", is_flag=True, help="Go on with the promotion that was interrupted, on its route.")
 @ROUTE
 @click.option("--break-glass", is_flag=True, help=f"An emergency: the route {BREAK_GLASS}, with a ticket.")
 @click.option("--ticket", help="Where the emergency is written down.")
@@ -77,14 +77,17 @@ def promote(
     if dry_run and resume:
         raise click.UsageError("--dry-run is of a promotion that has not begun.")
     project.check_policy(environment)
-    policy, candidate = project.policy(), project.candidate()
-    entry = environment_of(policy, environment, BREAK_GLASS if break_glass else route)
+    policy, candidate, ledger = project.policy(), project.candidate(), project.ledger()
+    asked = BREAK_GLASS if break_glass else route
+    if resume:
+        asked = route_begun(tuple(ledger.events()), environment) or asked
+    entry = environment_of(policy, environment, asked)
     folder = project.candidate_file.parent
     if dry_run:
         check_artifacts(candidate, folder)
     else:
         keep_candidate(candidate, folder, project.state)
-    ledger, now, heads = project.ledger(), _now(), seen_heads(project)
+    now, heads = _now(), seen_heads(project)
     facts: dict[str, Any] = {"environment": entry, "candidate": candidate, "by": actor()}
     facts |= {"root": project.root, "heads": heads, "emergency": _emergency(ticket, reason)}
     facts["noted"] = project.noted()

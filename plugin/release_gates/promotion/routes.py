@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from release_gates.errors import PromotionRefused
-from release_gates.ledger.history import RunView
+from release_gates.ledger.deployments import unfinished
+from release_gates.ledger.history import RunView, runs
 from release_gates.ledger.owed import owed
 from release_gates.model.event import Event
 from release_gates.model.gate import EnvironmentPolicy, observed
@@ -31,6 +32,14 @@ def check_route(run: RunView, environment: EnvironmentPolicy) -> None:
             slug="route-differs",
             hint=f"`release-gates run {environment.name} --route {route}`; or `--route {ran}` here.",
         )
+
+
+def route_begun(events: Sequence[Event], environment: str) -> str | None:
+    """Return the route on which an unfinished deployment was begun; None where nothing is unfinished."""
+    view = unfinished(events, environment)
+    return next(
+        (run.route_name for run in runs(events) if view and run.started.run == view.started.run), None
+    )
 
 
 def check_emergency(environment: EnvironmentPolicy, emergency: Emergency | None) -> None:

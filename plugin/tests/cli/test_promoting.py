@@ -161,6 +161,35 @@ def test_what_went_wrong_is_told_until_it_is_ended(project: Deployed) -> None:
     assert "is live in staging." in project.cli("report", "staging").output
 
 
+KILLED = """
+import os, subprocess, sys
+program, place = sys.argv[1:]
+told = sys.stdin.read()
+if '"apply"' in told and os.path.exists(place + "/killed"):
+    os.kill(os.getppid(), 9)
+    sys.exit(1)
+sys.exit(subprocess.run([sys.executable, "-S", "-E", program, place], input=told, text=True).returncode)
+"""
+ROUTE = """
+[environment.staging.route.hotfix]
+gates = ["smoke"]
+full_within = "24 h"
+"""
+
+
+def test_what_is_resumed_goes_on_on_its_route(project: Deployed) -> None:
+    run = json.dumps(
+        [sys.executable, str(project.write("killed.py", KILLED)), str(PROGRAM), str(project.place)]
+    )
+    project.write("gates/environments.toml", ENVIRONMENTS + DEPLOY.format(run=run) + ROUTE)
+    assert project.run("--gate-route", "hotfix").status == 0
+    (project.place / "killed").touch()
+    assert project.cli("promote", "--to", "staging", "--route", "hotfix").status == -9
+    (project.place / "killed").unlink()
+    told = project.cli("--json", "promote", "--to", "staging", "--resume")
+    assert (told.status, json.loads(told.output)["fact"]["route"]) == (0, "hotfix"), told.output
+
+
 def check_no_go(project: Deployed) -> None:
     """Hold the page to it that a candidate is no go while a deployment is unfinished."""
     page = project.cli("report", "staging").output
