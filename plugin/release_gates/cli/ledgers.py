@@ -26,10 +26,15 @@ from release_gates.session.run import actor
 @click.argument("environment")
 @click.option("--candidate", "file", type=click.Path(path_type=Path), help="Default: candidate.toml.")
 @click.option("--reason", required=True, help="Why this is known to be live.")
+@click.option("--outside", is_flag=True, help="It runs, and the executor never deployed anything there.")
 @click.pass_obj
 @refusing
-def adopt(project: Project, environment: str, file: Path | None, reason: str) -> None:
-    """Record which candidate is live in ENVIRONMENT already: the baseline of the next entry."""
+def adopt(project: Project, environment: str, file: Path | None, reason: str, outside: bool) -> None:
+    """Record which candidate is live in ENVIRONMENT already: the baseline of the next entry.
+
+    The environment's executor has to read it back. With --outside it has to read back nothing at all: its
+    first deployment begins from there, and the way back from that is the candidate that is adopted.
+    """
     entry = environment_of(project.policy(), environment)
     path = (file or project.candidate_file).absolute()
     candidate = read_candidate(path)
@@ -42,6 +47,7 @@ def adopt(project: Project, environment: str, file: Path | None, reason: str) ->
         reason=reason,
         clock=lambda: datetime.now(UTC),
         root=project.root,
+        outside=outside,
     )
     lines = [f"{candidate.name} {candidate.version} is live in {environment} (event {event.seq})"]
     project.say(event, [*lines, *(wrapped(said, width()) if said else ())])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import UNSET, structs
 
 from release_gates.errors import DeployError, LiveDiffers
-from release_gates.ledger.deployments import DeploymentView, Entered, entered, live_candidate, unfinished
+from release_gates.ledger.deployments import DeploymentView, Entered, entered, placed_candidate, unfinished
 from release_gates.model.event import Adopted, Event, FirstRelease, Promoted, RolledBack
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.promotion.deployment import named, ways_out
@@ -54,7 +54,8 @@ def _how(event: Event, fact: Entered) -> str:
         return f"rolled back by {fact.by} on {when}{by}: {fact.reason}"
     if isinstance(fact, Promoted):
         return f"promoted by {fact.by} on {when} on run {fact.run}{by}"
-    return f"adopted by {fact.by} on {when}: {fact.reason}"
+    outside = "" if fact.outside is UNSET else f", outside of {fact.outside}"
+    return f"adopted by {fact.by} on {when}{outside}: {fact.reason}"
 
 
 def _unfinished(view: DeploymentView | None) -> str:
@@ -79,7 +80,7 @@ def _read_back(environment: EnvironmentPolicy, events: Sequence[Event], root: Pa
         executor = executor_for(site_of(structs.replace(environment, deploy=brief), root))
         if executor is None or not entered(events, environment.name):
             return "", False
-        return f"read back: {executor.verify(live_candidate(events, environment.name))}", False
+        return f"read back: {executor.verify(placed_candidate(events, environment.name))}", False
     except LiveDiffers as error:
         way = f"`release-gates adopt {environment.name}` ends it."
         return f"DRIFT: {error.message} Find out who changed it; {way}", True

@@ -167,6 +167,14 @@ def _after(view: DeploymentView, event: Event) -> DeploymentView:
     return replace(view, ended="rolled back" if isinstance(fact, RolledBack) else "adopted")
 
 
+def placed_candidate(events: Sequence[Event], environment: str) -> ReleaseCandidate | None:
+    """Return the candidate that an executor's place has to name; None also for what runs outside of it."""
+    told = entered(events, environment)
+    fact = told[-1][1] if told else None
+    outside = isinstance(fact, Adopted) and fact.outside is not UNSET
+    return None if outside else live_candidate(events, environment)
+
+
 def live_candidate(events: Sequence[Event], environment: str) -> ReleaseCandidate | None:
     """Return the candidate that is live in an environment; None for nothing, or where nobody knows."""
     told = entered(events, environment)

@@ -79,6 +79,8 @@ class Adopted(Record, frozen=True, kw_only=True, tag_field="kind", tag="adopted"
     candidate: ReleaseCandidate
     by: str
     reason: str
+    outside: str | UnsetType = UNSET
+    """The environment's executor, whose place said nothing at all then: it runs, and not by that one."""
 
 
 class FirstRelease(Record, frozen=True, kw_only=True, tag_field="kind", tag="first_release"):

@@ -100,9 +100,10 @@ def _undone(deployment: Deployment, why: GateError, *, by: str) -> DeployError:
             hint=f"Repair it, then `release-gates rollback {change.environment}`; or `release-gates adopt` "
             "what is live there then.",
         )
+    before = named(change.previous) if change.previous else "that nothing is there"
     return DeployError(
         f"{named(change.candidate)} did not enter {change.environment}: {why.message} It was taken back; "
-        f"{named(change.previous)} was read back.",
+        f"{before} was read back.",
         slug="deployment-undone",
         hint=why.hint,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import UNSET, UnsetType
 
 from release_gates.errors import PromotionRefused
-from release_gates.ledger.deployments import live_candidate, unfinished
+from release_gates.ledger.deployments import placed_candidate, unfinished
 from release_gates.ledger.history import RunView, runs
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
@@ -49,13 +49,13 @@ class Entry:
     def change(
         self, events: Sequence[Event], run: RunView, verdict: Verdict, deployment: str, *, now: datetime
     ) -> Change:
-        """Return what it changes: what is live now."""
+        """Return what it changes: what the executor's place names now."""
         return Change(
             deployment=deployment,
             purpose="promotion",
             environment=self.environment.name,
             candidate=self.candidate,
-            previous=live_candidate(events, self.environment.name),
+            previous=placed_candidate(events, self.environment.name),
             run=run.started.run,
             by=self.by,
             approved_by=approvers(events, run, verdict, self.environment, self.candidate, now=now),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from release_gates.errors import DeployError, GateError, LiveDiffers
-from release_gates.ledger.deployments import rollbacks
+from release_gates.ledger.deployments import live_candidate, rollbacks
 from release_gates.ledger.history import RunView
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.deployment import Change, Step
@@ -66,22 +66,23 @@ def _told(
     executor: Executor | None,
 ) -> Preview:
     said, drift = _read_back(executor, change.previous)
+    live = live_candidate(events, change.environment)
     policy = entry.environment.deploy
     taken = [each.took_s for each in rollbacks(events, change.environment) if each.took_s is not None]
     return Preview(
         environment=change.environment,
         candidate=change.candidate,
-        previous=change.previous,
+        previous=live,
         run=run.started.run,
         decided=verdict.decided,
         approved_by=change.approved_by,
         executor=policy.executor,
         steps=planned(executor, change) if executor else (),
         backup=policy.backup,
-        artifacts=_compared(change),
+        artifacts=_compared(live, change.candidate),
         read_back=said,
         drift=drift,
-        way_back=_way_back(change.previous, entry),
+        way_back=_way_back(live, entry),
         rollbacks_s=tuple(taken[-LAST:]),
         rollback_within_s=policy.rollback_within_s,
     )
@@ -98,9 +99,9 @@ def _read_back(executor: Executor | None, live: ReleaseCandidate | None) -> tupl
         return f"nobody can tell: {error.message}", False
 
 
-def _compared(change: Change) -> tuple[tuple[str, str, str], ...]:
-    before = {each.name: each.sha256 for each in (change.previous.artifacts if change.previous else ())}
-    after = {each.name: each.sha256 for each in change.candidate.artifacts}
+def _compared(live: ReleaseCandidate | None, new: ReleaseCandidate) -> tuple[tuple[str, str, str], ...]:
+    before = {each.name: each.sha256 for each in (live.artifacts if live else ())}
+    after = {each.name: each.sha256 for each in new.artifacts}
     return tuple((name, before.get(name, ""), after.get(name, "")) for name in sorted({*before, *after}))
 
 

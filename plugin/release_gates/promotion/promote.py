@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from release_gates.errors import LedgerError, PromotionRefused
 from release_gates.ledger.deployments import DeploymentView
@@ -258,13 +258,26 @@ def answer(
 
 
 def adopt(
-    ledger: Ledger, *, environment: str, candidate: ReleaseCandidate, by: str, reason: str, now: datetime
+    ledger: Ledger,
+    *,
+    environment: str,
+    candidate: ReleaseCandidate,
+    by: str,
+    reason: str,
+    now: datetime,
+    outside: str = "",
 ) -> Event:
-    """Record that a candidate is live already, without a promotion of ours."""
+    """Record that a candidate is live already, without a promotion of ours; ``outside`` of which executor."""
     _check_by(by)
     _check_reason(reason)
     check_candidate(candidate)
-    fact = Adopted(environment=environment, candidate=candidate, by=by.strip(), reason=reason.strip())
+    fact = Adopted(
+        environment=environment,
+        candidate=candidate,
+        by=by.strip(),
+        reason=reason.strip(),
+        outside=outside or UNSET,
+    )
     return ledger.append(fact, at=now)
 
 

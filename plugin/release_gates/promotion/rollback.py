@@ -8,7 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from release_gates.errors import DeployError, PromotionRefused
-from release_gates.ledger.deployments import DeploymentView, deployments, entered, unfinished
+from release_gates.ledger.deployments import (
+    DeploymentView,
+    deployments,
+    entered,
+    live_candidate,
+    placed_candidate,
+    unfinished,
+)
 from release_gates.ledger.protocol import Ledger
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.deployment import Change
@@ -92,13 +99,13 @@ def _check_target(ledger: Ledger, view: DeploymentView) -> None:
 
 
 def _change(events: Sequence[Event], wish: Wish, deployment: str) -> Change:
-    live, before = way_back(events, wish.environment.name)
+    _, before = way_back(events, wish.environment.name)
     return Change(
         deployment=deployment,
         purpose="rollback",
         environment=wish.environment.name,
         candidate=before,
-        previous=live,
+        previous=placed_candidate(events, wish.environment.name),
         by=wish.by,
     )
 
@@ -121,10 +128,11 @@ def _carried(deployment: Deployment, wish: Wish) -> Event:
 
 def _rolled_back(events: Sequence[Event], wish: Wish, change: Change, now: datetime) -> RolledBack:
     began = next(view.at for view in deployments(events) if view.started.deployment == change.deployment)
+    live = live_candidate(events, change.environment)
     return RolledBack(
         environment=change.environment,
         candidate=change.candidate,
-        instead_of=change.previous.digest if change.previous else "",
+        instead_of=live.digest if live else "",
         by=wish.by,
         reason=wish.reason,
         took_s=max(0.0, (now - began).total_seconds()),

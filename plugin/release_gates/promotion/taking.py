@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from release_gates.errors import DeployError, PromotionRefused
-from release_gates.ledger.deployments import DeploymentView, live_candidate, unfinished
+from release_gates.ledger.deployments import DeploymentView, placed_candidate, unfinished
 from release_gates.model.deployment import Change, Step
 from release_gates.model.event import DeploymentStarted, DeploymentTaken, Event
 from release_gates.promotion.checks import check_stored
@@ -132,7 +132,7 @@ def _check_executor(desk: Desk, view: DeploymentView) -> None:
 
 def _check_previous(events: Sequence[Event], view: DeploymentView) -> None:
     """Refuse to bring back what was not live: taking it back would be a promotion of anything."""
-    live = live_candidate([event for event in events if event.seq < view.seq], view.started.environment)
+    live = placed_candidate([event for event in events if event.seq < view.seq], view.started.environment)
     said = view.started.previous
     if (live and live.digest) != (said and said.digest):
         raise PromotionRefused(

@@ -118,7 +118,7 @@ class Place(World):
         (release / "a").write_text(content)
         (self.folder / "proxy").write_text(release.name)
 
-    def adopt(self, content: str) -> tuple[Event, str]:
+    def adopt(self, content: str, *, outside: bool = False) -> tuple[Event, str]:
         return adopt_live(
             self.ledger,
             environment=self.environment,
@@ -127,6 +127,7 @@ class Place(World):
             reason="it runs",
             clock=lambda: LATER,
             root=self.root,
+            outside=outside,
         )
 
     def fails(self) -> None:
