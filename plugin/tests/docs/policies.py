@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from typing import Any
 from plugin.tests.docs.snippets import Snippet
 from release_gates import TOOL
 from release_gates.model.gate import Policy
+from release_gates.policy.identity import MEDIA_TYPE
 from release_gates.policy.load import policy_from_snapshot
+from release_gates.policy.signatory import ROOT
 from release_gates.policy.snapshot import TOOL_KEY
 from release_gates.proof.registry import read_registry
 
@@ -20,11 +23,15 @@ FILES = {
     "gate": "staging.toml",
     "environment": "environments.toml",
     "key": "trust.toml",
+    "identity": "trust.toml",
     "waiver": "waivers.toml",
     "freeze": "freezes.toml",
     "defect": "defects.toml",
 }
 """Table at the top -> the file in which it stands."""
+TRUSTED_ROOT = json.dumps(
+    {"mediaType": MEDIA_TYPE, "tlogs": [{}], "certificateAuthorities": [{}], "ctlogs": [{}]}
+)
 CUT = re.compile(r'"([0-9a-f]*)…"')
 """A digest or a key that the page cuts."""
 
@@ -43,6 +50,8 @@ def policy_of(snippet: Snippet) -> Policy:
         f"{name}.toml": GATE + "".join(_asked(document)) for name in ("dev", "staging", "production")
     }
     snapshot[file] = completed(file, text, document)
+    if "identity" in document:
+        snapshot[ROOT] = TRUSTED_ROOT
     for gate in document.get("gate", {}).values():
         snapshot.update(_foreign(gate))
     policy = policy_from_snapshot(snapshot)
