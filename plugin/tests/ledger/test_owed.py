@@ -15,6 +15,7 @@ from plugin.tests.promotion.test_soak import (
     ONE,
     OTHER,
     adopted,
+    build,
     finished,
     promoted,
     started,
@@ -22,6 +23,7 @@ from plugin.tests.promotion.test_soak import (
 )
 from release_gates.errors import PromotionRefused
 from release_gates.ledger.owed import compared_with, owed
+from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Event, Fact, FirstRelease, RolledBack
 from release_gates.model.gate import Mode
 from release_gates.promotion.routes import check_nothing_owed
@@ -88,3 +90,50 @@ def test_an_entry_that_is_only_observed_is_held_by_nothing() -> None:
         check_nothing_owed(events, entry, now=NOW)
     assert refused.value.slug == "full-route-overdue"
     check_nothing_owed(events, msgspec.structs.replace(entry, mode=Mode.OBSERVE), now=NOW)
+
+
+NEXT = msgspec.structs.replace(promoted(OTHER, run="r9"), route="hotfix", full_within_s=24 * 3600.0)
+
+
+@pytest.mark.parametrize(
+    ("since", "hours"),
+    [
+        ([(30, NEXT)], 26),
+        ([(30, NEXT), (3, HOTFIX)], 26),
+        ([(30, NEXT), (20, adopted(OTHER))], 26),
+        ([(30, promoted(OTHER)), (20, HOTFIX)], -4),
+        ([(30, NEXT), (20, BACK)], -4),
+        ([*again(31), (30, NEXT)], 6),
+        ([(30, NEXT), *again(29)], 6),
+    ],
+)
+def test_shorter_routes_that_take_turns_put_nothing_off(
+    since: Sequence[tuple[float, Fact]], hours: float
+) -> None:
+    assert due_ago(told(*ENTERED, *since)) == hours
+
+
+@pytest.mark.parametrize(
+    ("facts", "beside"),
+    [
+        (ENTERED, OTHER),
+        ((*ENTERED, *again(30)), ONE),
+        (ENTERED[1:], ONE),
+        (((90, FirstRelease(environment="staging", by="b", reason="new")), *ENTERED[1:]), ONE),
+    ],
+)
+def test_nobody_is_measured_beside_what_nobody_measured(
+    facts: Sequence[tuple[float, Fact]], beside: ReleaseCandidate
+) -> None:
+    live = compared_with(told(*facts), "staging", build("3").digest)
+    assert live is not None
+    assert live.candidate == beside
+
+
+def test_a_chain_of_shorter_routes_is_measured_beside_what_was_proven_last() -> None:
+    base = build("0")
+    facts = ((95.0, adopted(base)), *ENTERED[1:], (30.0, NEXT))
+    for candidate in (OTHER, build("3")):
+        live = compared_with(told(*facts), "staging", candidate.digest)
+        assert live is not None
+        assert live.candidate == base
