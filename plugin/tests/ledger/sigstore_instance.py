@@ -113,7 +113,7 @@ class Instance:
 
     def certificate(
         self,
-        key: EllipticCurvePrivateKey,
+        public: Any,
         at: datetime,
         *,
         workflow: str = WORKFLOW,
@@ -129,7 +129,7 @@ class Instance:
             x509.CertificateBuilder()
             .subject_name(x509.Name([]))
             .issuer_name(self.name)
-            .public_key(key.public_key())
+            .public_key(public)
             .serial_number(x509.random_serial_number())
             .not_valid_before(at)
             .not_valid_after(at + LIFE)
@@ -167,10 +167,10 @@ class Instance:
         certificate.
         """
         key = new_key()
-        certificate = self.certificate(key, at, **facts)
+        certificate = self.certificate(key.public_key(), at, **facts)
         envelope = self._envelope(key, statement)
         other = self._envelope(key, entry_of) if entry_of is not None else envelope
-        entry = self._entry(other, certificate, logged or at, log or self.log)
+        entry = self.entry(other, certificate, logged or at, log or self.log)
         return canonical(
             {
                 "mediaType": V3,
@@ -192,7 +192,7 @@ class Instance:
             "signatures": [{"sig": b64(signature)}],
         }
 
-    def _entry(
+    def entry(
         self,
         envelope: dict[str, Any],
         certificate: x509.Certificate,

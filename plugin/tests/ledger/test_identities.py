@@ -248,6 +248,22 @@ def test_days_roles_and_environments_are_those_of_the_identity(signed: Certified
     assert said(environments=("staging",)) == "gates"
 
 
+def test_the_days_are_those_of_the_certificate_too(signed: Certified) -> None:
+    """The clock of the job is half a minute ahead of its certificate, and so on the first day already."""
+    night = NOW.replace(hour=23, minute=50)
+    lines = signed_lines(
+        [signed.world.evidence],
+        signed.world.verdict,
+        candidate(),
+        lambda statement: signed.instance.bundle(statement, night),
+        now=night + timedelta(minutes=10, seconds=30),
+    )
+    later = night + timedelta(hours=1)
+    assert signed.check(lines, now=later) == "gates"
+    first = signed.trusting(identity(valid_from=date(2026, 2, 1)))
+    assert signed.check(lines, trust=first, now=later) == "key-expired"
+
+
 def test_later_checks_are_those_of_every_envelope(signed: Certified) -> None:
     assert signed.check(candidate=candidate("2")) == "attested-another-candidate"
     assert signed.check((signed.lines[1], signed.lines[0])) == "attested-another-type"
