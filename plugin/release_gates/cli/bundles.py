@@ -100,18 +100,20 @@ def bundle(project: Project, run_id: str, output: Path, trust: Path | None) -> N
     project.say({"run": run_id, "file": str(output)}, [f"{output}: all that run {run_id} rests on"])
 
 
-def verify_bundle(project: Project, file: Path, trust: Path | None) -> None:
-    """Check a bundle and say what it shows; exit status 0 for a signed PROMOTE, 1 for a signed HOLD."""
+def verify_bundle(project: Project, file: Path, trust: Path | None, route: str) -> None:
+    """Check a bundle and say what it shows; exit status 0 for a signed PROMOTE on that route, else 1."""
     found = checked(read_bundle(file), _trust(project, trust), file)
     verdict, signed = found.verdict, found.signed
     name = f"{verdict.candidate.name} {verdict.candidate.version} ({verdict.candidate.digest})"
-    promotes = verdict.promotes and not verdict.is_observed
+    asked = verdict.route_name == route
+    promotes = verdict.promotes and not verdict.is_observed and asked
     sentences = [
         f"{verdict.title}: {name} for the entry to {verdict.environment}, run {verdict.run}, decided "
         f"{verdict.decided:%Y-%m-%d %H:%M} UTC under the rules {verdict.inputs.rules[:12]}",
-        f"signed by key {signed.key.name} at {signed.at:%Y-%m-%d %H:%M} UTC; {len(verdict.inputs.evidence)} "
+        f"signed by {signed.key.title} at {signed.at:%Y-%m-%d %H:%M} UTC; {len(verdict.inputs.evidence)} "
         "evidence file(s) and the rules are those of the verdict, and deciding again gives it, byte for byte",
         *found.told.sentences,
+        *(() if asked else (f"it is for the route {verdict.route_name}, and --route asks for {route}",)),
     ]
     data = {
         "ok": promotes,

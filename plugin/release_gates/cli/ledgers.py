@@ -88,23 +88,30 @@ def invalidate(project: Project, run: str, by: str, reason: str) -> None:
     type=PATH,
     help="The public keys to check by. A bundle's default: gates/trust.toml; an export has none.",
 )
+@ROUTE
 @click.pass_obj
 @refusing
 def verify(
-    project: Project, heads: tuple[str, ...], bundle: Path | None, export: Path | None, trust: Path | None
+    project: Project,
+    heads: tuple[str, ...],
+    bundle: Path | None,
+    export: Path | None,
+    trust: Path | None,
+    route: str,
 ) -> None:
     """Check the ledger's whole chain, and that no head that a verdict file names is missing from it.
 
     A checkpoint that --gate-checkpoint or GATE_CHECKPOINT names is compared as well.
 
-    With --bundle: check one verdict's complete evidence elsewhere, offline; status 0 for a signed PROMOTE.
+    With --bundle: check one verdict's complete evidence elsewhere, offline; status 0 for a signed PROMOTE
+    on the route that is asked for.
     With --export: check what was written for an audit; status 1 if it says that files are missing.
     """
     if bundle is not None or export is not None:
         if heads or (bundle and export):
             raise click.UsageError("--bundle or --export stand alone: --head is of a ledger.")
         if bundle is not None:
-            verify_bundle(project, bundle, trust)
+            verify_bundle(project, bundle, trust, route)
         elif export is not None:
             verify_export(project, export, trust)
         return

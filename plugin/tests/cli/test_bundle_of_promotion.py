@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -231,3 +232,31 @@ def test_damaged_events_are_refused_in_words(world: World, data: st.DataObject) 
     content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     with pytest.raises(TrustError, match="does not hold together"):
         world.check(replace(world.whole, events=bytes(content)))
+
+
+def test_a_bundle_of_a_shorter_route_is_no_yes_to_who_asks_for_the_normal_one(tmp_path: Path) -> None:
+    signing = Signing(tmp_path)
+    project, signed = signing.project, ("--environment", "staging", "--sign", str(signing.key))
+    route = '[environment.staging.route.hotfix]\ngates = ["smoke"]\nfull_within = "24 h"\n'
+    project.write("gates/environments.toml", f'schema = 1\npath = ["staging"]\n{route}')
+    on = ("--route", "hotfix")
+    assert project.run("--gate-part", "--gate-evidence", "part.jsonl", "--gate-route", "hotfix").status == 0
+    assert project.cli("decide", *signed, *on, "part.jsonl").status == 0
+    *_, summary = signing.envelopes.read_text().splitlines()
+    statement = json.loads(base64.b64decode(json.loads(summary)["payload"]))
+    assert statement["predicate"]["resourceUri"].endswith("?route=hotfix")
+    assert project.cli("promote", "--to", "staging", *on).status == 0
+    run, file = project.runs()[-1].started.run, tmp_path / "run.zip"
+    assert project.cli("bundle", run, "--output", str(file)).status == 0
+    refused = project.cli("verify", "--bundle", str(file))
+    assert (refused.status, "for the route hotfix, and --route asks for normal" in refused.output) == (
+        1,
+        True,
+    )
+    found = project.cli("verify", "--bundle", str(file), *on)
+    assert (found.status, "PROMOTE on route hotfix" in found.output) == (0, True), found.output
+    bundle = read_bundle(file)
+    keys = read_keys(project.root / "gates/trust.toml")
+    events = changed(read_segment(bundle.events), Promoted, route=msgspec.UNSET, full_within_s=msgspec.UNSET)
+    with pytest.raises(TrustError, match="another route than hotfix"):
+        checked(replace(bundle, events=rechained(events)), keys, FILE)
