@@ -462,7 +462,6 @@ def test_variables_of_the_deployer_stay_with_it(place: Place, monkeypatch: pytes
         ({"ready": "/x y"}, "not a path"),
         ({"drain_s": float("nan")}, "not seconds"),
         ({"stop_timeout_s": -1.0}, "not seconds"),
-        ({"start_timeout_s": 290.0}, "may take 315 s, and a step 300 s"),
         ({"handover": "both"}, "do not fit"),
         ({"arguments": ["--journal", "{state}/journal"]}, "two journals of which neither knows the other"),
     ],
@@ -471,6 +470,14 @@ def test_settings_that_cannot_work_are_refused(place: Place, settings: dict[str,
     with pytest.raises(DeployError, match=says):
         place.executor(**settings)
     place.site = None
+
+
+def test_times_that_are_longer_than_a_step_may_take_are_refused(place: Place) -> None:
+    """Before anything moves; who only reads back, with less patience than a step has, is not refused."""
+    made = place.executor(start_timeout_s=290.0)
+    with pytest.raises(DeployError, match="may take 315 s, and a step 300 s"):
+        made.plan(change(place.candidate("1.1.0"), None))
+    assert "nothing runs" in made.verify(None)
 
 
 def test_unknown_step_is_refused(place: Place, old: ReleaseCandidate) -> None:

@@ -16,7 +16,7 @@ from release_gates.model.deploy_settings import LocalSettings
 from release_gates.model.deployment import Change, Step
 from release_gates.promotion.executors.local.asking import ask
 from release_gates.promotion.executors.local.proxy import CLOSED, HEADER, Proxy, check_target
-from release_gates.promotion.executors.local.settings import check_settings
+from release_gates.promotion.executors.local.settings import check_settings, check_times
 from release_gates.promotion.executors.local.slot import Slot, Use
 from release_gates.promotion.executors.protocol import Site
 from release_gates.promotion.executors.running import environment_for
@@ -37,7 +37,7 @@ class LocalExecutor:
         """Use the slots that the settings name; ``DeployError`` for settings that cannot work."""
         self._site = site
         self._settings = settings_of(site, LocalSettings)
-        check_settings(self._settings, site.policy.timeout_s)
+        check_settings(self._settings)
         self._folder = site.state.absolute() / "local" / site.environment
         self._environ = environment_for(site)
 
@@ -66,7 +66,8 @@ class LocalExecutor:
         )
 
     def plan(self, change: Change) -> Sequence[Step]:
-        """Return the steps of a change."""
+        """Return the steps of a change; refuse where they could take longer than policy gives a step."""
+        check_times(self._settings, self._site.policy.timeout_s)
         new, old = shown(change.candidate), shown(change.previous)
         self._sha256(change.candidate)
         kept = "keep it running" if self._settings.keep else "end it"

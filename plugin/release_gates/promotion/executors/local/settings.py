@@ -10,7 +10,7 @@ from release_gates.errors import DeployError
 from release_gates.model.deploy_settings import LocalSettings
 
 
-def check_settings(settings: LocalSettings, timeout_s: float) -> None:
+def check_settings(settings: LocalSettings) -> None:
     """Refuse settings that haproxy or the kernel could read as something else."""
     host, _, port = settings.listen.rpartition(":")
     try:
@@ -28,6 +28,10 @@ def check_settings(settings: LocalSettings, timeout_s: float) -> None:
     for name in ("drain_s", "start_timeout_s", "stop_timeout_s"):
         if not isfinite(value := getattr(settings, name)) or value < 0:
             raise _refused(name, str(value), "seconds")
+
+
+def check_times(settings: LocalSettings, timeout_s: float) -> None:
+    """Refuse times that together are longer than a step may take."""
     longest_s = settings.drain_s + settings.start_timeout_s + 2 * settings.stop_timeout_s
     if longest_s > timeout_s:
         wanted = f"less: drain, start and twice stop may take {longest_s:g} s, and a step {timeout_s:g} s"
