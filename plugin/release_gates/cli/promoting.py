@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from release_gates import TOOL
 from release_gates.candidate.keep import check_artifacts, keep_candidate
 from release_gates.cli.ledgers import seen_heads
 from release_gates.cli.previewing import preview_lines, timing
@@ -25,6 +26,7 @@ from release_gates.cli.project import (
 from release_gates.errors import DeployError
 from release_gates.model.event import DeploymentUndone, Event, Promoted, RolledBack
 from release_gates.model.route import BREAK_GLASS
+from release_gates.policy.load import load_place
 from release_gates.promotion import promote as promotion
 from release_gates.promotion.deployment import named
 from release_gates.promotion.preview import preview
@@ -85,7 +87,7 @@ def promote(
     folder = project.candidate_file.parent
     if dry_run:
         check_artifacts(candidate, folder)
-    else:
+    elif not resume:
         keep_candidate(candidate, folder, project.state)
     now, heads = _now(), seen_heads(project)
     facts: dict[str, Any] = {"environment": entry, "candidate": candidate, "by": actor()}
@@ -114,7 +116,7 @@ def rollback(project: Project, environment: str, reason: str) -> None:
     It needs no verdict, no approval and no window. Exit status: 0 once the one before is live and was read
     back, 1 where that failed (call it again), 2 for a refusal: there is nothing to roll back to.
     """
-    entry = environment_of(project.policy(), environment)
+    entry = load_place(project.policy_dir, environment, tool=TOOL)
     wish = Wish(environment=entry, by=actor(), reason=reason, root=project.root)
     event = roll_back(project.ledger(), wish, clock=_now)
     project.say(event, [line for text in _rolled_back(event) for line in wrapped(text, width())])

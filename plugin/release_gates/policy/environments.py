@@ -65,6 +65,20 @@ def read_path(snapshot: Snapshot, mistakes: Mistakes) -> tuple[EnvironmentHead, 
     return tuple(heads.get(name, EnvironmentHead(name)) for name in names)
 
 
+def read_place(snapshot: Snapshot, name: str, mistakes: Mistakes) -> DeployPolicy:
+    """Return how one environment is deployed to; only mistakes of that, and of the file, are noted."""
+    document = read_document(ENVIRONMENTS, snapshot.get(ENVIRONMENTS, ""), mistakes)
+    if document is None:
+        return DeployPolicy()
+    table = dict(document.tables("environment")).get(name)
+    if table is not None:
+        return read_deploy(table)
+    if name not in (known := _names(document)):
+        sentence = f"there is no environment '{name}'.{suggestion(name, known)}"
+        mistakes.add(document.at.key("path"), sentence, "unknown-environment")
+    return DeployPolicy()
+
+
 def _names(document: Table) -> tuple[str, ...]:
     path = document.values.get("path")
     if not isinstance(path, list) or not path:

@@ -9,7 +9,7 @@ from msgspec import structs
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy
 from release_gates.model.outcome import Effect, Mode, Severity
 from release_gates.policy.document import read_document
-from release_gates.policy.environments import RESERVED, EnvironmentHead, read_path
+from release_gates.policy.environments import RESERVED, EnvironmentHead, read_path, read_place
 from release_gates.policy.expected import FOLDER, parse_expected
 from release_gates.policy.freezes import read_freezes
 from release_gates.policy.gates import (
@@ -48,6 +48,21 @@ def load_policy(folder: Path, *, tool: str) -> Policy:
     """
     mistakes = Mistakes(folder_name(folder))
     return _policy(gather(folder, tool=tool, mistakes=mistakes), mistakes)
+
+
+def load_place(folder: Path, name: str, *, tool: str) -> EnvironmentPolicy:
+    """Return an environment with how it is deployed to, and nothing of what its entry asks for.
+
+    No other mistake of the policy holds who goes back to what was live. Raises PolicyMistakes.
+    """
+    elsewhere = Mistakes(folder_name(folder))
+    snapshot = gather(folder, tool=tool, mistakes=elsewhere)
+    if ENVIRONMENTS not in snapshot:
+        elsewhere.raise_any()
+    mistakes = Mistakes(folder_name(folder))
+    deploy = read_place(snapshot, name, mistakes)
+    mistakes.raise_any()
+    return EnvironmentPolicy(name=name, gates=(), deploy=deploy)
 
 
 def policy_from_snapshot(snapshot: Snapshot, *, folder: str = "gates") -> Policy:

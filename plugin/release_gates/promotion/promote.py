@@ -25,6 +25,7 @@ from release_gates.promotion.checks import (
     check_evidence,
     check_live,
     check_no_failure,
+    check_stored,
     check_verdict,
     newest_run,
 )
@@ -136,6 +137,7 @@ def resume(
         before = tuple(event for event in events if event.seq < view.seq)
         known = [each.started.rules for each in runs(before) if each.started.run == view.started.run]
         check_noted(environment, noted, events)
+        check_stored(view.started.candidate, root)
         check_promotion(
             before,
             environment=structs.replace(environment, checkpoint=False),

@@ -8,7 +8,7 @@ import pytest
 
 from release_gates.errors import PolicyError
 from release_gates.model.deployment import DeployPolicy
-from release_gates.policy.load import load_policy
+from release_gates.policy.load import load_place, load_policy
 
 GATE = 'schema = 1\n[gate.load]\nowner = "me"\n[gate.load.limits]\n"a.b" = "<= 1 ms"\n'
 WHOLE = """
@@ -74,3 +74,35 @@ def test_mistakes(tmp_path: Path, text: str, sentence: str) -> None:
 def test_all_mistakes_at_once(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="has 3 mistakes"):
         deploy_policy(tmp_path, 'executor = "comand"\ntimeout = "x"\nenv = [1]\n')
+
+
+def test_who_goes_back_is_held_by_no_other_mistake(tmp_path: Path) -> None:
+    whole = deploy_policy(tmp_path, WHOLE)
+    for name in ("dev.toml", "waivers.toml", "freezes.toml"):
+        (tmp_path / name).write_text("broken =")
+    (tmp_path / "expected").symlink_to(tmp_path)
+    assert load_place(tmp_path, "dev", tool="test 1").deploy == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "says"),
+    [
+        (None, "prod", "there is no environment 'prod'"),
+        ("schema = ", "dev", "environments.toml"),
+        (
+            'schema = 1\npath = ["dev"]\n[environment.dev.deploy]\nexecutor = "ssh"\n',
+            "dev",
+            "no executor 'ssh'",
+        ),
+        ('schema = 1\npath = ["dev"]\n[environment]\ndev = 1\n', "dev", "dev"),
+    ],
+)
+def test_who_goes_back_has_to_know_how(tmp_path: Path, text: str | None, name: str, says: str) -> None:
+    deploy_policy(tmp_path, WHOLE)
+    if text is not None:
+        (tmp_path / "environments.toml").write_text(text)
+    with pytest.raises(PolicyError, match=says):
+        load_place(tmp_path, name, tool="test 1")
+    (tmp_path / "environments.toml").unlink()
+    with pytest.raises(PolicyError, match=r"holds no environments\.toml"):
+        load_place(tmp_path, name, tool="test 1")
