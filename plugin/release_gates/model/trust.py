@@ -66,6 +66,11 @@ class TrustedKey(Signatory, frozen=True, kw_only=True):
     public: str
 
     @property
+    def title(self) -> str:
+        """Return how sentences name it."""
+        return f"key {self.name}"
+
+    @property
     def proof(self) -> tuple[str, ...]:
         """Return what a signature has to show."""
         return (self.public, self.holder, self.person)
@@ -84,6 +89,11 @@ class TrustedIdentity(Signatory, frozen=True, kw_only=True):
     repository: str
     ref: str
     trigger: str
+
+    @property
+    def title(self) -> str:
+        """Return how sentences name it."""
+        return f"identity {self.name}"
 
     @property
     def proof(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -26,7 +27,7 @@ ROLES = ("evidence", "verdict")
 
 
 class Served:
-    """The two services that a signer asks: certificates, and the log."""
+    """The services that a signer asks: certificates, the log, and the job's own for a token."""
 
     def __init__(self, instance: Instance) -> None:
         self.instance, self.workflow, self.asked = instance, WORKFLOW, 0
@@ -37,8 +38,15 @@ class Served:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 served.asked += 1
                 made = served.certificate(asked) if "signingCert" in self.path else served.entry(asked)
+                self.answer(201, made)
+
+            def do_GET(self) -> None:
+                """Give a token, as GitHub does to a job that may have one."""
+                self.answer(200, {"value": vouched()})
+
+            def answer(self, status: int, made: dict[str, Any]) -> None:
                 data = json.dumps(made).encode()
-                self.send_response(201)
+                self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
@@ -98,13 +106,22 @@ class Served:
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr("sigstore.oidc.detect_credential", vouched)
-    made = Served(Instance())
+    with serving(Instance()) as made:
+        yield made
+
+
+@contextmanager
+def serving(instance: Instance) -> Iterator[Served]:
+    """Serve an instance on this host, until the end of the block."""
+    made = Served(instance)
     thread = threading.Thread(target=made.server.serve_forever, args=(0.05,))
     thread.start()
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
+    try:
+        yield made
+    finally:
+        made.server.shutdown()
+        thread.join()
+        made.server.server_close()
 
 
 def vouched() -> str:

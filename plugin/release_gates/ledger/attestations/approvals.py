@@ -43,7 +43,7 @@ def check_approval(fact: Approved, trust: Trust, *, now: datetime) -> datetime:
             raise _unfit(f"what was signed is about another {name}")
     if not key.may(ROLE, fact.environment) or key.person != fact.by:
         raise TrustError(
-            f"key {key.name}, of a {key.holder} with the role(s) {', '.join(key.roles)}, may not say it for "
+            f"{key.title}, of a {key.holder} with the role(s) {', '.join(key.roles)}, may not say it for "
             f"{fact.by!a} and {fact.environment}.",
             slug="key-role",
             hint="",
@@ -51,7 +51,7 @@ def check_approval(fact: Approved, trust: Trust, *, now: datetime) -> datetime:
     for moment in (said.signed, now):
         if not key.is_valid(moment):
             raise TrustError(
-                f"key {key.name} is valid from {key.valid_from} to {key.valid_until}, and not on "
+                f"{key.title} is valid from {key.valid_from} to {key.valid_until}, and not on "
                 f"{moment:%Y-%m-%d}.",
                 slug="key-expired",
                 hint="",

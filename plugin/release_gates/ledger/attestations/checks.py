@@ -133,7 +133,7 @@ def _check_key(
 ) -> None:
     if not key.may(role, wanted.environment):
         raise TrustError(
-            f"An attestation is refused: key {key.name}, of a {key.holder} with the role(s) "
+            f"An attestation is refused: {key.title}, of a {key.holder} with the role(s) "
             f"{', '.join(key.roles)}, may not sign as {role} for the entry to {wanted.environment}.",
             slug="key-role",
             hint="Sign by a key that gates/trust.toml names for it.",
@@ -141,7 +141,7 @@ def _check_key(
     for moment in moments:
         if moment is not None and not key.is_valid(moment):
             raise TrustError(
-                f"An attestation is refused: key {key.name} is valid from {key.valid_from} to "
+                f"An attestation is refused: {key.title} is valid from {key.valid_from} to "
                 f"{key.valid_until}, and not on {moment:%Y-%m-%d}.",
                 slug="key-expired",
                 hint="Sign by a key that is valid: `release-gates keygen`, then gates/trust.toml.",

@@ -56,11 +56,11 @@ def check_rules_approval(
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         raise _unfit("it is not as release-gates writes it") from None
     if not key.may(ROLE, environment) or approval.by != key.person:
-        raise _unfit(f"key {key.name}, of a {key.holder}, may not approve rules for {environment}")
+        raise _unfit(f"{key.title}, of a {key.holder}, may not approve rules for {environment}")
     if approval.signed.tzinfo is None or approval.signed > now:
         raise _unfit("it was signed in the future")
     if not key.is_valid(approval.signed) or not key.is_valid(now):
-        raise _unfit(f"key {key.name} is valid from {key.valid_from} to {key.valid_until}")
+        raise _unfit(f"{key.title} is valid from {key.valid_from} to {key.valid_until}")
     return key
 
 
