@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fixtures.trading_system.image import ARCHIVE, File, Image, write_image
 from plugin.tests.promotion.deploying_world import (
     change,
     check_law,
@@ -154,6 +155,26 @@ def test_archive_in_the_store_is_copied_too(registry: str, tmp_path: Path) -> No
     (tmp_path / ".gates" / "artifacts" / sha256).write_bytes(b"swapped")
     with pytest.raises(DeployError, match="is damaged"):
         deploy(made, change(wanted, None))
+
+
+def test_id_of_an_image_is_no_digest_of_a_manifest_and_it_is_said(registry: str, tmp_path: Path) -> None:
+    """As a build without a registry knows its image: by the digest of its configuration."""
+    identity = write_image(
+        Image(config={}, layers=((File(path="engine", content=b"e"),),), history=()), tmp_path
+    )
+    sha256 = stored(site(tmp_path, "oci", {}), tmp_path / ARCHIVE)
+    wanted = candidate("1.1.0", f"sha256:{identity}", **{ARCHIVE: sha256})
+    pushed = {"source": f"{registry}/build/engine"}
+    for settings, says in (
+        (pushed, "there is no manifest sha256:"),
+        ({"archive": ARCHIVE}, "there is no blobs/"),
+    ):
+        made = executor(tmp_path, f"{registry}/prod/nothing", **settings)
+        with pytest.raises(DeployError, match=says) as refused:
+            deploy(made, change(wanted, None))
+        assert "no manifest's digest: push the image" in refused.value.hint
+        assert "candidate create --image NAME=REF@sha256:" in refused.value.hint
+        assert made.verify(None), "something is live"
 
 
 def test_attestations_are_found_from_the_image(registry: str, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from release_gates.errors import DeployError
 from release_gates.promotion.executors.oci.descriptor import (
     LARGEST_MANIFEST,
+    NO_MANIFEST,
     Descriptor,
     Manifest,
     read_manifest,
@@ -27,7 +28,7 @@ class Archive:
 
     def manifest(self, digest: str) -> Manifest:
         """Return a manifest by digest."""
-        member = self._member(digest)
+        member = self._member(digest, NO_MANIFEST)
         if member.size > LARGEST_MANIFEST:
             raise self._failed(f"manifest {digest} is larger than {LARGEST_MANIFEST} bytes")
         with self._open(member) as chunks:
@@ -50,21 +51,21 @@ class Archive:
         except (tarfile.TarError, OSError, EOFError) as error:
             raise self._failed(f"{member.name} cannot be read ({error})") from None
 
-    def _member(self, digest: str) -> tarfile.TarInfo:
+    def _member(self, digest: str, hint: str = "") -> tarfile.TarInfo:
         name = f"blobs/{digest.replace(':', '/')}"
         try:
             member = self._tar.getmember(name)
         except (KeyError, tarfile.TarError, OSError):
-            raise self._failed(f"there is no {name}") from None
+            raise self._failed(f"there is no {name}", hint) from None
         if not member.isreg():
             raise self._failed(f"{name} is no regular file")
         return member
 
-    def _failed(self, because: str) -> DeployError:
+    def _failed(self, because: str, hint: str = "") -> DeployError:
         return DeployError(
             f"{self._place}: {because}.",
             slug="deploy-archive",
-            hint="Write the image as an OCI layout in a tar archive that is not compressed.",
+            hint=hint or "Write the image as an OCI layout in a tar archive that is not compressed.",
         )
 
 

@@ -18,6 +18,12 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEXES = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = (MANIFEST, "application/vnd.docker.distribution.manifest.v2+json")
+NO_MANIFEST = (
+    "If that is an image's id (`docker images`), it is no manifest's digest: push the image, and build the "
+    "candidate with the digest that the push printed: `release-gates candidate create --image "
+    "NAME=REF@sha256:…`."
+)
+"""What to do where a digest names no manifest."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 

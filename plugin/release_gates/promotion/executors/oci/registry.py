@@ -11,6 +11,7 @@ from release_gates.promotion.executors.oci.descriptor import (
     INDEXES,
     LARGEST_MANIFEST,
     MANIFESTS,
+    NO_MANIFEST,
     Descriptor,
     Manifest,
     digest_of,
@@ -32,7 +33,7 @@ class Registry:
         """Return a manifest by digest."""
         answer = self._get_manifest(digest)
         if answer is None:
-            raise self._line.failed(f"there is no manifest {digest}")
+            raise self._line.failed(f"there is no manifest {digest}", NO_MANIFEST)
         data, kind = answer
         return read_manifest(data, digest, str(self.address), told=kind)
 

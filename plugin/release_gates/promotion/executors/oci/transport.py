@@ -187,12 +187,12 @@ class Transport:
         if answer.status_code != wanted:
             raise self.failed(f"{what} was answered {answer.status_code}{_codes(answer)}")
 
-    def failed(self, because: str) -> DeployError:
+    def failed(self, because: str, hint: str = "") -> DeployError:
         """Return the error that says what went wrong with this repository."""
         return DeployError(
             f"{self.address}: {because}.",
             slug="deploy-registry",
-            hint="Try it by hand, then resume: what is there already is not copied again.",
+            hint=hint or "Try it by hand, then resume: what is there already is not copied again.",
         )
 
 
