@@ -348,9 +348,10 @@ def test_without_a_root_an_identity_or_the_library_nothing_is_believed(
 def test_nothing_is_signed_without_a_service_that_vouches(
     signed: Certified, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    roles = ("evidence", "verdict")
+    roles, always = ("evidence", "verdict"), {"valid_until": date.max}
+    believed = signed.trusting(identity(**always))
 
-    def slug(trust: Trust = signed.trust) -> str:
+    def slug(trust: Trust = believed) -> str:
         with pytest.raises(TrustError) as found:
             ambient_seal(trust, roles, "staging", None)
         return found.value.slug
@@ -361,7 +362,8 @@ def test_nothing_is_signed_without_a_service_that_vouches(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.delenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", raising=False)
     assert slug() == "no-credential"
-    assert slug(signed.trusting(identity(environments=("production",)))) == "key-role"
+    assert slug(signed.trusting(identity(**always, environments=("production",)))) == "key-role"
+    assert slug(signed.trusting(identity(valid_until=date(2026, 1, 1)))) == "key-role"
     assert slug(Trust()) == "key-role"
     monkeypatch.setitem(sys.modules, "sigstore", None)
     assert slug() == "sigstore-unavailable"

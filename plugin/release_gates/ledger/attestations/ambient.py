@@ -7,6 +7,7 @@ minutes and an entry in its public log.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -90,13 +91,13 @@ def _told(trust: Trust, config: str) -> str:
 
 
 def _may(each: Signatory, roles: tuple[str, ...], environment: str) -> bool:
-    return all(each.may(role, environment) for role in roles)
+    return each.is_valid(datetime.now(UTC)) and all(each.may(role, environment) for role in roles)
 
 
 def _not_named(roles: tuple[str, ...], environment: str) -> TrustError:
     return TrustError(
         f"gates/trust.toml names no identity of this workflow with the roles {' and '.join(roles)} for the "
-        f"entry to {environment}.",
+        f"entry to {environment}, valid today.",
         slug="key-role",
         hint="What it signs would be refused. Name it there, and run the gate again.",
     )
