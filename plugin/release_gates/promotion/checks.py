@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import dropwhile
 from pathlib import Path
 
 from release_gates.candidate.store import ArtifactStore
@@ -29,25 +30,35 @@ def check_candidate(candidate: ReleaseCandidate) -> None:
 
 
 def newest_run(
-    views: Sequence[RunView], environment: str, candidate: ReleaseCandidate, rules: str
+    views: Sequence[RunView], environment: EnvironmentPolicy, candidate: ReleaseCandidate, rules: str
 ) -> RunView:
-    """Return the newest run of exactly these digests; it has to be one under these rules, too."""
-    entries = [view for view in views if view.started.environment == environment]
+    """Return the newest run of exactly these digests; it has to be one under these rules, too.
+
+    Newer ones on another route count for nothing where each stands for a PROMOTE under these rules: none of
+    them speaks against this one. Whatever else is newer counts.
+    """
+    entries = [view for view in views if view.started.environment == environment.name]
     own = [view for view in entries if view.started.candidate.digest == candidate.digest]
-    again = f"`release-gates run {environment}`"
+    again = f"`release-gates run {environment.name}`"
     if not own:
         raise PromotionRefused(
-            f"no run ever measured {_name(candidate)} for the entry to {environment}{_other(entries)}.",
+            f"no run ever measured {_name(candidate)} for the entry to {environment.name}{_other(entries)}.",
             slug="never-measured",
             hint=f"{again} measures it.",
         )
-    newest = own[-1]
+
+    def beside(view: RunView) -> bool:
+        return view.promotes and view.started.rules == rules and view.route_name != environment.route_name
+
+    newest = next(dropwhile(beside, reversed(own)), own[-1])
+    if newest.route_name != environment.route_name or not newest.promotes:
+        newest = own[-1]
     if newest.started.rules != rules:
         raise PromotionRefused(
             f"the rules changed since run {newest.started.run}: "
-            f"it was decided under {newest.started.rules[:12]}, gates/ is now {rules[:12]}.",
+            f"it was decided under {newest.started.rules[:12]}, the rules are now {rules[:12]}.",
             slug="rules-changed",
-            hint=f"Run the gate again: {again}.",
+            hint=f"Run the gate again: {again}; `release-gates check --against REF` names what changed.",
         )
     return newest
 

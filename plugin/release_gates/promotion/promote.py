@@ -199,7 +199,7 @@ def check_ready(
     local: bool,
 ) -> tuple[RunView, Verdict]:
     """Return the run and its verdict to which people may say yes now: all but their approvals is there."""
-    run = newest_run(runs(events), environment.name, candidate, rules)
+    run = newest_run(runs(events), environment, candidate, rules)
     check_route(run, environment)
     verdict = check_verdict(run, environment, now=now, local=local and not asks_signature(environment))
     check_signature(run, verdict, environment, root, now=now)

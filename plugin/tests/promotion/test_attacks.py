@@ -39,7 +39,15 @@ from release_gates.ledger.sqlite import SqliteLedger
 from release_gates.model.approval import AskedRole
 from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.checkpoint import Checkpoint, Noted
-from release_gates.model.event import Approved, FirstRelease, GateFailed, Promoted, RunFinished, RunStarted
+from release_gates.model.event import (
+    Approved,
+    FirstRelease,
+    GateFailed,
+    Promoted,
+    RunFinished,
+    RunInvalidated,
+    RunStarted,
+)
 from release_gates.model.gate import EnvironmentPolicy, GateSpec
 from release_gates.model.outcome import Outcome
 from release_gates.model.record import digest
@@ -163,7 +171,8 @@ GLASS = Route(name=BREAK_GLASS, gates=("smoke",), full_within_s=3600.0, any_time
 
 
 def on_a_route(world: World, *, started: bool = True, as_if: Route | None = None) -> None:
-    """Tell a newer run of a shorter route, signed; promote as if it were of another one."""
+    """Tell a run of a shorter route, signed, where none on another counts; promote as if it were of that."""
+    world.ledger.append(RunInvalidated(run="run-1", by="eve", reason="wrong host"), at=NOW)
     made = verdict(world.evidence, run="run-2", route="hotfix", left_out=("load",))
     run = msgspec.structs.replace(world.started, run="run-2", route="hotfix" if started else msgspec.UNSET)
     world.ledger.append(run, at=NOW)

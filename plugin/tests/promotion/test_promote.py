@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import UNSET, UnsetType
 
 from release_gates.errors import GateError, LedgerError, PromotionRefused
 from release_gates.ledger.bearing import history
@@ -65,7 +66,15 @@ class World:
     ledger: SqliteLedger
     root: Path
 
-    def start(self, run: str, *, content: str = "1", rules: str = RULES, at: datetime = NOW) -> None:
+    def start(
+        self,
+        run: str,
+        *,
+        content: str = "1",
+        rules: str = RULES,
+        at: datetime = NOW,
+        route: str | UnsetType = UNSET,
+    ) -> None:
         (self.root / f"{run}.jsonl").write_text(run)
         fact = RunStarted(
             run=run,
@@ -74,6 +83,7 @@ class World:
             rules=rules,
             actor="ann",
             evidence=(f"{run}.jsonl",),
+            route=route,
         )
         self.ledger.append(fact, at=at)
 
@@ -136,6 +146,22 @@ def world(tmp_path: Path) -> World:
     world.start("run-1")
     world.finish("run-1")
     return world
+
+
+def _hotfix(outcome: Outcome | None, rules: str = RULES) -> Callable[[World], object]:
+    """Begin a newer run on a shorter route, and end it so unless that is None."""
+
+    def newer(world: World) -> None:
+        world.start("run-2", route="hotfix", rules=rules)
+        if outcome is not None:
+            world.finish("run-2", outcome, changes={"route": "hotfix"})
+
+    return newer
+
+
+def test_a_newer_promote_on_a_shorter_route_takes_nothing_away(world: World) -> None:
+    _hotfix(Outcome.PASS)(world)
+    assert world.promote().run == "run-1"
 
 
 def test_decided_by_a_clock_that_is_a_little_ahead(world: World) -> None:
@@ -240,6 +266,18 @@ FROZEN = msgspec.structs.replace(ENVIRONMENT, freezes=(FREEZE,))
 REFUSALS: list[tuple[str, Callable[[World], object], dict[str, object], str]] = [
     ("other candidate", lambda w: None, {"content": "2"}, "never-measured"),
     ("rules changed", lambda w: None, {"rules": "x" * 64}, "rules-changed"),
+    ("newer run on another route, in progress", _hotfix(None), {}, "route-differs"),
+    ("newer HOLD on another route", _hotfix(Outcome.INCONCLUSIVE), {}, "route-differs"),
+    ("newer run on another route, under other rules", _hotfix(None, "x" * 64), {}, "rules-changed"),
+    (
+        "newer PROMOTE on another route, that was invalidated",
+        lambda w: (
+            _hotfix(Outcome.PASS)(w),
+            w.ledger.append(RunInvalidated(run="run-2", by="eve", reason="r"), at=NOW),
+        ),
+        {},
+        "route-differs",
+    ),
     ("newer run under other rules", lambda w: w.start("run-2", rules="x" * 64), {}, "rules-changed"),
     ("run in progress", lambda w: w.start("run-2"), {}, "run-unfinished"),
     ("newer FAIL", _newer(Outcome.FAIL), {}, "verdict-is-hold"),
