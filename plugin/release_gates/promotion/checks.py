@@ -123,7 +123,7 @@ def unaccounted(
     """Yield each FAIL of these digests that the verdict of a run does not know of, or does not waive."""
     for seq, failure in failures(events, candidate=candidate.digest, environment=environment):
         own = failure.run == run.started.run
-        if seq > run.verdict_seq or (own and not _is_waived(run, failure)):
+        if seq > run.verdict_seq or (own and not is_waived(run, failure)):
             yield failure
 
 
@@ -231,7 +231,7 @@ def _check_sound(name: str, verdict: Verdict, environment: EnvironmentPolicy) ->
         )
 
 
-def _is_waived(run: RunView, failure: PriorFailure) -> bool:
+def is_waived(run: RunView, failure: PriorFailure) -> bool:
     """Tell whether a run's own verdict says of exactly this failure that it is waived."""
     gates = run.verdict.gates if run.verdict else ()
     parts = [part for gate in gates if gate.name == failure.gate for part in gate.waived]

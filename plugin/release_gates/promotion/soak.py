@@ -3,7 +3,7 @@
 By the ledger alone. It counts from the latest of: the event since which these digests are live there, the
 first PROMOTE of that entry on the normal route that still stands, the last deployment there that was taken
 back. Whatever else is live in between ends it. A FAIL of these digests there forbids it, unless somebody
-else invalidated that run, or such a PROMOTE knows of it and a waiver accepts it.
+else invalidated that run, or a waiver accepts it: in such a PROMOTE of its own, or in one that knows of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from release_gates.model.candidate import ReleaseCandidate
 from release_gates.model.event import Adopted, DeploymentUndone, Event, FirstRelease
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.timetable import Soak
-from release_gates.promotion.checks import unaccounted
+from release_gates.promotion.checks import is_waived, unaccounted
 
 
 def check_soak(
@@ -81,10 +81,15 @@ def _verified_since(
 ) -> datetime:
     """Return when the first PROMOTE of everything was decided that no FAIL speaks against, or refuse."""
     place, digest = soak.environment, candidate.digest
+    known = verified(events, place, digest)
+    views = {view.started.run: view for view, _ in known}
     decided = [
         verdict.decided
-        for view, verdict in verified(events, place, digest)
-        if next(unaccounted(events, view, candidate, place), None) is None
+        for view, verdict in known
+        if all(
+            each.run in views and is_waived(views[each.run], each)
+            for each in unaccounted(events, view, candidate, place)
+        )
     ]
     if decided:
         return min(decided)

@@ -180,6 +180,18 @@ GOOD: list[tuple[str, Sequence[tuple[float, Fact]]]] = [
         ),
     ),
     (
+        "a FAIL that a waiver accepts, of a run each night",
+        (
+            (31, started("r1")),
+            (30.5, failed("r1")),
+            (30, finished("r1", decided=30, gates=(WAIVED,))),
+            (25, promoted()),
+            (6, started("r2")),
+            (5.5, failed("r2")),
+            (5, finished("r2", decided=5, gates=(WAIVED,))),
+        ),
+    ),
+    (
         "a FAIL that a waiver accepts, of an earlier run",
         ((33, started("r0")), (32, failed("r0")), *MEASURED, (25, promoted())),
     ),
