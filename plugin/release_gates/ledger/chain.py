@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from release_gates.model.event import Event
-from release_gates.model.record import CLOCK_TOLERANCE as CLOCK_TOLERANCE  # noqa: PLC0414 - of the chain, too
-from release_gates.model.record import SCHEMA, canonical
+from release_gates.model.record import CLOCK_TOLERANCE, SCHEMA, canonical
 
 START = "0" * 64
 """What the first event names as the digest before it."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from release_gates.ledger.chain import CLOCK_TOLERANCE, START, Row, damage, to_event, to_row
+from release_gates.ledger.chain import START, Row, damage, to_event, to_row
 from release_gates.ledger.faults import clock_back, ledger_damaged
 from release_gates.model.event import Event, Fact
+from release_gates.model.record import CLOCK_TOLERANCE
 
 
 def next_event(place: str, last: Row | None, fact: Fact, at: datetime) -> Event:

@@ -8,10 +8,9 @@ import msgspec
 
 from release_gates.errors import TrustError
 from release_gates.ledger.attestations.opening import opened
-from release_gates.ledger.chain import CLOCK_TOLERANCE
 from release_gates.model.attestation import LEDGER_CHECKPOINT, STATEMENT, Resource, Statement
 from release_gates.model.checkpoint import Checkpoint, Noted, SignedCheckpoint
-from release_gates.model.record import SCHEMA, canonical
+from release_gates.model.record import CLOCK_TOLERANCE, SCHEMA, canonical
 from release_gates.model.trust import HOLDER_OF, Trust
 
 ROLE = "checkpoint"

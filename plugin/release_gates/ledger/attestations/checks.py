@@ -16,7 +16,6 @@ import msgspec
 
 from release_gates.errors import TrustError
 from release_gates.ledger.attestations.opening import opened
-from release_gates.ledger.chain import CLOCK_TOLERANCE
 from release_gates.model.attestation import (
     TEST_RESULT,
     VERIFICATION_SUMMARY,
@@ -28,7 +27,7 @@ from release_gates.model.attestation import (
     subjects,
 )
 from release_gates.model.candidate import ReleaseCandidate
-from release_gates.model.record import digest
+from release_gates.model.record import CLOCK_TOLERANCE, digest
 from release_gates.model.trust import Trust, TrustedIdentity, TrustedKey
 from release_gates.model.verdict import Verdict
 
