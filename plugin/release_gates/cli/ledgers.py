@@ -17,6 +17,7 @@ from release_gates.cli.project import ROUTE, Project, environment_of, refusing, 
 from release_gates.cli.signing import KEY, answering
 from release_gates.ledger.checkpoint import contradictions
 from release_gates.promotion import promote as promotion
+from release_gates.promotion import telling
 from release_gates.promotion.adopting import adopt_live
 from release_gates.report.text import wrapped
 from release_gates.session.run import actor
@@ -61,7 +62,7 @@ def adopt(project: Project, environment: str, file: Path | None, reason: str, ou
 def first_release(project: Project, environment: str, reason: str) -> None:
     """Record that nothing is live in ENVIRONMENT yet, so that there is no baseline to compare with."""
     environment_of(project.policy(), environment)
-    event = promotion.first_release(
+    event = telling.first_release(
         project.ledger(create=True), environment=environment, by=actor(), reason=reason, now=datetime.now(UTC)
     )
     project.say(event, [f"the next entry to {environment} is a first release (event {event.seq})"])
@@ -75,7 +76,7 @@ def first_release(project: Project, environment: str, reason: str) -> None:
 @refusing
 def invalidate(project: Project, run: str, by: str, reason: str) -> None:
     """Record that RUN counts for nothing, neither its FAIL nor its PROMOTE."""
-    event = promotion.invalidate(project.ledger(), run=run, by=by, reason=reason, now=datetime.now(UTC))
+    event = telling.invalidate(project.ledger(), run=run, by=by, reason=reason, now=datetime.now(UTC))
     project.say(event, [f"run {run} counts for nothing now (event {event.seq})"])
 
 

@@ -24,7 +24,7 @@ from release_gates.ledger.owed import owed
 from release_gates.model.event import Event, RunStarted
 from release_gates.model.release import Release
 from release_gates.policy.grammar import parse_duration_s
-from release_gates.promotion.promote import check_promotion
+from release_gates.promotion.allowed import Question, check_promotion
 from release_gates.promotion.taking import check_nobody_deploys
 from release_gates.report.annotations import commands
 from release_gates.report.findings import code_quality, sarif
@@ -223,8 +223,7 @@ def _stands(project: Project, events: tuple[Event, ...], view: RunView, *, local
     try:
         check_nobody_deploys(events, name)  # nobody knows what is live, be it this candidate or another
         policy = project.policy()
-        run, _ = check_promotion(
-            events,
+        question = Question(
             environment=environment_of(policy, name, view.route_name),
             candidate=view.started.candidate,
             rules=policy.digest,
@@ -233,6 +232,7 @@ def _stands(project: Project, events: tuple[Event, ...], view: RunView, *, local
             local=local,
             noted=project.noted(),
         )
+        run, _ = check_promotion(events, question)
     except GateError as error:
         if error.slug == "already-live":
             debt = owed(events, name)  # nothing else speaks against it, and the report says that it is live

@@ -15,8 +15,8 @@ from release_gates.promotion.deployment import Clock
 from release_gates.promotion.entering import site_of
 from release_gates.promotion.executors.protocol import Executor, Site
 from release_gates.promotion.executors.registry import executor_for
-from release_gates.promotion.promote import adopt
 from release_gates.promotion.taking import check_gone
+from release_gates.promotion.telling import adopt
 
 
 def adopt_live(

@@ -18,11 +18,11 @@ from release_gates.model.event import Event, Promoted
 from release_gates.model.gate import EnvironmentPolicy
 from release_gates.model.record import Record
 from release_gates.model.route import BREAK_GLASS
+from release_gates.promotion.allowed import Question, check_ready
 from release_gates.promotion.approvals import check_approvals
 from release_gates.promotion.checks import check_stored
 from release_gates.promotion.deployment import named
 from release_gates.promotion.gate_times import GateTime, gate_times
-from release_gates.promotion.promote import check_ready
 from release_gates.promotion.rollback import way_back
 from release_gates.promotion.routes import check_nothing_owed
 from release_gates.promotion.soak import check_soak
@@ -135,8 +135,7 @@ def _proven(events: Sequence[Event], asked: Asked) -> tuple[str, tuple[str, ...]
     """Return the run that would still let the candidate in at the end, and what it lacks of approvals."""
     entry = asked.environment
     try:
-        run, verdict = check_ready(
-            events,
+        question = Question(
             environment=entry,
             candidate=asked.candidate,
             rules=asked.rules,
@@ -144,6 +143,7 @@ def _proven(events: Sequence[Event], asked: Asked) -> tuple[str, tuple[str, ...]
             root=asked.root,
             local=asked.local,
         )
+        run, verdict = check_ready(events, question)
     except GateError:
         return "", tuple(
             f"{role.least} of {role.name}: {', '.join(role.persons)}" for role in entry.approvals

@@ -35,9 +35,10 @@ from release_gates.promotion.entering import desk_of, site_of
 from release_gates.promotion.executors import command
 from release_gates.promotion.executors.command import CommandExecutor
 from release_gates.promotion.executors.protocol import Site
-from release_gates.promotion.promote import first_release, invalidate, promote, resume
+from release_gates.promotion.promote import promote, resume
 from release_gates.promotion.rollback import Wish, rollback
 from release_gates.promotion.taking import take
+from release_gates.promotion.telling import first_release, invalidate
 
 PROGRAM = Path(__file__).with_name("deploy_program.py")
 LATER = NOW + timedelta(minutes=1)

@@ -26,7 +26,8 @@ from release_gates.model.gate import EnvironmentPolicy, GateSpec
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.timetable import Freeze, Soak, Window
 from release_gates.model.verdict import CandidateName, GateJudgement, Inputs, LimitJudgement, Verdict
-from release_gates.promotion.promote import adopt, first_release, invalidate, promote
+from release_gates.promotion.promote import promote
+from release_gates.promotion.telling import adopt, first_release, invalidate
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 RULES = "r" * 64
