@@ -11,10 +11,10 @@ from pathlib import Path
 
 from benchmarks.samples import CANDIDATE, HEADER, NOW, RULES
 from benchmarks.table import Row, report, row
+from release_gates.ledger.bearing import history
 from release_gates.ledger.chain import START, damage, to_row
 from release_gates.ledger.chain import Row as StoredRow
 from release_gates.ledger.evidence import EvidenceWriter, read_evidence
-from release_gates.ledger.history import history
 from release_gates.ledger.sqlite import SqliteLedger
 from release_gates.model.event import Event, Fact, GateFailed, RunStarted
 from release_gates.model.evidence import TestRecord
