@@ -68,7 +68,7 @@ class RemoteStore:
             self._files.get_file(self._path(sha256), str(target))
             with self._files.open(self._path(f"{sha256}.json"), "rb") as file:
                 return msgspec.json.decode(file.read(_LARGEST_NOTE), type=Note)
-        except Exception as error:
+        except Exception as error:  # as in put; what was not fetched is an error, never absent
             raise CandidateError(
                 f"{self._path(sha256)}: cannot be fetched ({_said(error)}).",
                 slug="artifact-not-fetched",

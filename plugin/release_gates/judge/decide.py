@@ -15,7 +15,7 @@ from release_gates.model.evidence import Evidence, Source
 from release_gates.model.gate import EnvironmentPolicy, observed
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.record import CLOCK_TOLERANCE, digest
-from release_gates.model.route import BREAK_GLASS, NORMAL
+from release_gates.model.route import BREAK_GLASS, named_route
 from release_gates.model.verdict import CandidateName, GateJudgement, Inputs, Reason, Verdict, first_of
 from release_gates.model.waiver import Waiver
 
@@ -138,7 +138,7 @@ def _run_reasons(
 
 
 def _another_route(environment: EnvironmentPolicy, part: Evidence) -> Iterator[Reason]:
-    measured = NORMAL if part.header.route is UNSET else part.header.route
+    measured = named_route(part.header.route)
     if measured != environment.route_name:
         yield _open(
             f"run {part.header.run} was measured for the route {measured}, not for {environment.route_name}"

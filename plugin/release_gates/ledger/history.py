@@ -30,7 +30,7 @@ from release_gates.model.event import (
 )
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.person import same_person
-from release_gates.model.route import NORMAL
+from release_gates.model.route import named_route
 from release_gates.model.verdict import GateJudgement, LimitJudgement, TestProblem, Verdict, own_words
 
 ITS_OWN = "pytest"
@@ -53,7 +53,7 @@ class RunView:
     @property
     def route_name(self) -> str:
         """The route that it is for."""
-        return NORMAL if self.started.route is UNSET else self.started.route
+        return named_route(self.started.route)
 
     @property
     def promotes(self) -> bool:

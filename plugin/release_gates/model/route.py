@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET, UnsetType
+
 from release_gates.model.approval import AskedRole
 from release_gates.model.record import Record
 
@@ -9,6 +11,11 @@ NORMAL = "normal"
 """The route that asks for every gate. It has no table of its own."""
 BREAK_GLASS = "break-glass"
 """The route of an emergency: what nobody can waive, and two persons who answer for the rest."""
+
+
+def named_route(route: str | UnsetType) -> str:
+    """Return the name of the route that a record is for: one that leaves it out is for the normal one."""
+    return NORMAL if route is UNSET else route
 
 
 class Route(Record, frozen=True, kw_only=True):

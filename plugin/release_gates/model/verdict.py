@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from release_gates.model.outcome import Outcome, Severity
 from release_gates.model.record import SCHEMA, Record
-from release_gates.model.route import NORMAL
+from release_gates.model.route import named_route
 from release_gates.model.waiver import Waived, WaiverUse
 
 
@@ -187,7 +187,7 @@ class Verdict(Record, frozen=True, kw_only=True):
     @property
     def route_name(self) -> str:
         """The route that it is for."""
-        return NORMAL if self.route is UNSET else self.route
+        return named_route(self.route)
 
     @property
     def unproven(self) -> str:

@@ -28,7 +28,7 @@ from release_gates.model.evidence import Evidence, RunHeader, Source, TestRecord
 from release_gates.model.gate import EnvironmentPolicy, GateSpec, Policy, observed
 from release_gates.model.outcome import Outcome
 from release_gates.model.record import canonical
-from release_gates.model.route import NORMAL
+from release_gates.model.route import named_route
 from release_gates.model.verdict import Verdict
 from release_gates.policy.measuring import changed_names
 from release_gates.policy.selection import expected_in
@@ -56,8 +56,7 @@ def actor() -> str:
 
 def begun_for(started: RunStarted) -> tuple[str, str, str, str]:
     """Return what a run is about: environment, route, candidate digest, rules digest."""
-    route = NORMAL if started.route is UNSET else started.route
-    return started.environment, route, started.candidate.digest, started.rules
+    return started.environment, named_route(started.route), started.candidate.digest, started.rules
 
 
 def header_of(
